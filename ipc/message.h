@@ -1,0 +1,90 @@
+/*
+ * The messages between the parent, the nursery and the worker.
+ *
+ * A message is one fixed-size structure, sent in one piece over a SOCK_SEQPACKET pair. There is no length to get
+ * wrong and nothing to parse: type, version, sequence number, a union of fixed layouts; what a type does not use is
+ * zero. Descriptors travel beside it, their number fixed by the type. message_valid() says everything that can be
+ * said without knowing the receiver's state; the receiver's phase table (message_allowed) says the rest. Both sides
+ * use the same functions, and so does the fuzzer.
+ *
+ * The receiver of a bad message uses nothing of it. The parent kills the worker that sent one.
+ */
+#ifndef METAWARD_IPC_MESSAGE_H
+#define METAWARD_IPC_MESSAGE_H
+
+#include "ipc/address.h"
+#include "ipc/settings.h"
+
+#define MESSAGE_VERSION         1
+#define MESSAGE_DESCRIPTORS_MAX 2
+#define MESSAGE_SLOTS           16 /* workers of one nursery, and listeners of one worker */
+
+enum message_type {
+    MSG_NONE = 0,
+    /* parent -> nursery */
+    MSG_SPAWN, /* start a worker in .slot; descriptors: its channel, its log */
+    MSG_KILL,  /* SIGKILL the worker in .slot */
+    /* nursery -> parent */
+    MSG_NURSERY_READY, /* confined and waiting */
+    MSG_EXITED,        /* the worker in .slot ended with .status as wait4() gives it */
+    /* parent -> worker */
+    MSG_SETTINGS, /* .settings: reserve memory, confine */
+    MSG_LISTENER, /* .slot and .address: serve it; descriptor: a listening stream socket */
+    MSG_SERVE,    /* all listeners handed over: start accepting */
+    MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
+    /* worker -> parent */
+    MSG_READY,     /* confined; waiting for listeners */
+    MSG_SERVING,   /* accepting */
+    MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): connect it again */
+    /* child -> parent, from any child that could not start */
+    MSG_FAILED, /* .step and .status (errno) */
+    MSG_COUNT
+};
+
+/* Who receives, and what it has been told so far: one bit each, so that the phase table is a mask. */
+enum message_phase {
+    PHASE_PARENT_NURSERY_START = 1 << 0, /* parent, from a nursery that is not ready */
+    PHASE_PARENT_NURSERY = 1 << 1,       /* parent, from a nursery that is */
+    PHASE_PARENT_WORKER_START = 1 << 2,  /* parent, from a worker that is not ready */
+    PHASE_PARENT_WORKER_READY = 1 << 3,  /* parent, from a worker that was sent its listeners */
+    PHASE_PARENT_WORKER = 1 << 4,        /* parent, from a worker that serves */
+    PHASE_NURSERY = 1 << 5,
+    PHASE_WORKER_START = 1 << 6,     /* worker, without settings */
+    PHASE_WORKER_LISTENERS = 1 << 7, /* worker, confined */
+    PHASE_WORKER = 1 << 8,           /* worker, serving */
+};
+
+struct message {
+    uint16_t version; /* MESSAGE_VERSION */
+    uint16_t type;    /* enum message_type */
+    uint32_t sequence; /* counts the sender's messages on this channel from 1 */
+    uint16_t slot;
+    uint16_t reserved;
+    int32_t status;
+    int32_t step; /* enum step in MSG_FAILED */
+    uint32_t reserved2;
+    union {
+        struct settings settings;
+        struct address address;
+    } body;
+};
+
+/** How many descriptors a message of the type carries; 0 for unknown types. */
+unsigned message_descriptors(uint16_t type);
+
+/**
+ * Is the message well-formed, whoever receives it? Version, type, ranges of the fields that its type uses, zeros in
+ * all others, and the number of descriptors.
+ */
+bool message_valid(const struct message *message, unsigned descriptors);
+
+/** May a message of this type arrive in this phase (exactly one bit of enum message_phase)? */
+bool message_allowed(uint16_t type, uint32_t phase);
+
+/** A message of one type with everything else zero. */
+void message_begin(struct message *message, enum message_type type);
+
+/** The type's name without its prefix ("SPAWN"), for error lines; "?" for unknown types. */
+const char *message_name(uint16_t type);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * Everything the worker has to know, as one fixed-size structure that travels in a message.
+ *
+ * The parent fills it from its command line (config.h), the worker copies it once, validates it and sizes its memory
+ * by it. Both sides use the same settings_valid(). Strings are zero-filled arrays; unused and reserved bytes are zero.
+ */
+#ifndef METAWARD_IPC_SETTINGS_H
+#define METAWARD_IPC_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETTINGS_FORWARD_MAX  16
+#define SETTINGS_FORWARD_SIZE 48 /* a header name of at most 47 bytes */
+#define SETTINGS_UUID_SIZE    40 /* 36 bytes of UUID, zero-filled */
+#define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
+
+/* Which header tells the agent who asked; the value is the uuid. */
+enum identity_header {
+    IDENTITY_NONE = 0,
+    IDENTITY_NEUTRON_NETWORK, /* X-Neutron-Network-ID */
+    IDENTITY_NEUTRON_ROUTER,  /* X-Neutron-Router-ID */
+    IDENTITY_OVN_NETWORK,     /* X-OVN-Network-ID */
+    IDENTITY_OVN_ROUTER,      /* X-OVN-Router-ID */
+    IDENTITY_COUNT
+};
+
+enum log_target { LOG_TO_NONE = 0, LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_COUNT };
+
+/* How much is logged: everything, or only what was refused or failed. */
+enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
+
+/* Methods that can be forwarded, as bits of settings.methods (bit number = enum http_method in unpriv/http/). */
+#define SETTINGS_METHODS_ALL 0x7FU
+
+/* Every number with its range; the command line's table and settings_valid() are made from this one list. */
+#define METAWARD_LIMITS(LIMIT)                                                                                       \
+    /* field, default, least, most, meaning */                                                                        \
+    LIMIT(max_connections, 1024, 1, 16384, "guests' connections at one time")                                         \
+    LIMIT(max_connections_per_source, 64, 1, 16384, "connections served at one time for one guest address")           \
+    LIMIT(max_in_flight, 32, 1, 1024, "requests at the agent at one time")                                            \
+    LIMIT(max_in_flight_per_source, 8, 1, 1024, "requests at the agent at one time from one guest address")           \
+    LIMIT(max_request_line, 2048, 64, 16384, "bytes of a request line")                                               \
+    LIMIT(max_head, 8192, 256, 32768, "bytes of a request head")                                                      \
+    LIMIT(max_fields, 64, 1, 128, "header fields of a request")                                                       \
+    LIMIT(max_body, 3072, 0, 65536, "bytes of a request body")                                                        \
+    LIMIT(max_upstream_request, 4096, 512, 131072, "bytes of a request towards the agent, head and body")
+
+#define METAWARD_TIMEOUTS(TIMEOUT)                                                                                    \
+    /* field, default, least, most (milliseconds), meaning */                                                         \
+    TIMEOUT(timeout_http_request, 30000, 100, 3600000, "for a whole request head, and again for its body")            \
+    TIMEOUT(timeout_http_keep_alive, 30000, 100, 3600000, "idle between two requests")                                \
+    TIMEOUT(timeout_client, 30000, 100, 3600000, "for a guest to take more of its answer")                            \
+    TIMEOUT(timeout_connect, 30000, 100, 3600000, "in the queue and until the agent accepts")                         \
+    TIMEOUT(timeout_server, 30000, 100, 3600000, "for the agent to send more of its answer")
+
+struct settings {
+    uint8_t identity;      /* enum identity_header, not IDENTITY_NONE */
+    uint8_t log_target;    /* enum log_target */
+    uint8_t log_level;     /* enum log_level */
+    uint8_t forward_all;   /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
+    uint8_t forward_count; /* entries used in forward */
+    uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, GET always among them */
+    uint8_t reserved[2];
+    int32_t utc_offset; /* seconds east of UTC for the time in log lines, -50400 to 50400 */
+#define FIELD(name, standard, least, most, meaning) uint32_t name;
+    METAWARD_LIMITS(FIELD)
+    METAWARD_TIMEOUTS(FIELD)
+#undef FIELD
+    char uuid[SETTINGS_UUID_SIZE];                             /* the identity's value, lower case as given */
+    char backend[SETTINGS_PATH_SIZE];                          /* the agent's socket as the worker's root shows it */
+    char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
+};
+
+/** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend stay empty. */
+void settings_default(struct settings *settings);
+
+/**
+ * Check a whole structure, as it came from a message.
+ *
+ * @return NULL where it is good, else a constant string naming the first field that is not
+ */
+const char *settings_valid(const struct settings *settings);
+
+/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers. */
+const char *identity_header_name(uint8_t identity);
+
+/**
+ * Is the header one that only the proxy or the agents may set, or one that belongs to a single hop?
+ *
+ * The comparison takes '_' for '-' and ignores case, because agents built on WSGI see no difference. Protected:
+ * X-Forwarded-For, -Host, -Proto, -Port, -Server; Forwarded; Via; X-Real-IP; X-Client-IP; X-Neutron-*; X-OVN-*;
+ * X-Instance-ID, X-Instance-ID-Signature, X-Tenant-ID, X-Project-ID; X-Metadata-Provider,
+ * X-Metadata-Provider-Signature.
+ */
+bool header_is_protected(const char *name, size_t length);
+
+/** Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, HTTP2-Settings, and the like
+ * (RFC 9110 section 7.6.1), and Content-Length, Host and Expect, which the proxy writes or answers itself. Ignores case. */
+bool header_is_hop_by_hop(const char *name, size_t length);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Strict readers for single values: what the command line and the configuration reader have in common.
+ *
+ * Every function takes a whole NUL-terminated text, uses all of it or refuses it, and never guesses: no blanks, no
+ * sign, no octal, no empty text. They neither allocate nor depend on the locale.
+ */
+#ifndef METAWARD_IPC_TEXT_H
+#define METAWARD_IPC_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UUID_LENGTH 36
+
+/** Decimal digits only, between `least` and `most`; leading zeros are refused, except for "0" itself. */
+bool text_number(const char *text, uint32_t least, uint32_t most, uint32_t *out);
+
+/**
+ * A time: digits with an optional unit "ms", "s" or "m"; without a unit seconds, as Neutron writes them.
+ *
+ * @param out milliseconds, `least` to `most`
+ */
+bool text_milliseconds(const char *text, uint32_t least, uint32_t most, uint32_t *out);
+
+/** A UUID in the 8-4-4-4-12 form, either case (RFC 9562 section 4); `length` is that of the text without NUL. */
+bool text_is_uuid(const char *text, size_t length);
+
+/**
+ * An absolute path: starts with '/', at most `most` bytes without its NUL, only bytes 0x21 to 0x7E, no component
+ * "." or "..", no empty component and no '/' at the end (except "/" itself).
+ */
+bool text_is_path(const char *text, size_t most);
+
+/** 1 to `most` bytes of letters, digits, '.', '_', '-' that start with neither '-' nor '.'; for names of accounts and namespaces. */
+bool text_is_name(const char *text, size_t most);
+
+/** 1 to `most` bytes that are all token characters of RFC 9110 section 5.6.2. */
+bool text_is_token(const char *text, size_t length, size_t most);
+
+/**
+ * Copy a text into a fixed array and fill the rest with zeros, as every string in a message must be.
+ *
+ * @return false, with `out` all zero, where the text and its NUL do not fit
+ */
+bool text_store(char *out, size_t size, const char *text);
+
+/** Is the array NUL-terminated, zero-filled behind the NUL, and free of control characters and bytes above 0x7E? */
+bool text_stored_well(const char *array, size_t size);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The worker's service: from listeners to answered requests.
+ *
+ * This is all that the start code and the channel need to know of it. The order of calls is: serve_reserve() and
+ * serve_events() before confinement, with every system call still possible; serve_listener() and serve_start() after
+ * it; serve_run() until the end. Nothing allocates from serve_events() on.
+ */
+#ifndef METAWARD_UNPRIV_WORKER_SERVE_H
+#define METAWARD_UNPRIV_WORKER_SERVE_H
+
+#include "ipc/address.h"
+#include "ipc/settings.h"
+
+#include <stdbool.h>
+
+struct event_base;
+
+/**
+ * Reserve all memory that the limits in the settings can need, and make the hash key.
+ *
+ * @param settings validated; copied
+ * @return false with errno set
+ */
+bool serve_reserve(const struct settings *settings);
+
+/**
+ * Make the event base; libevent's memory comes from the reserve. Its epoll descriptor is the lowest free number.
+ *
+ * @return the base, for the channel's own event; NULL with errno set
+ */
+struct event_base *serve_events(void);
+
+/**
+ * The most descriptors that the worker can ever hold, for RLIMIT_NOFILE: connections, upstreams, listeners and a few.
+ */
+unsigned serve_descriptors(const struct settings *settings);
+
+/**
+ * Take a listener into service; it is accepted from after serve_start().
+ *
+ * @param slot    0 to MESSAGE_SLOTS - 1, each once
+ * @param fd      listening, non-blocking TCP socket; owned by the worker from now on
+ * @param address what it is bound to, for log lines
+ * @return false where the slot is taken
+ */
+bool serve_listener(unsigned slot, int fd, const struct address *address);
+
+/** Start accepting on every listener. */
+bool serve_start(void);
+
+/** Stop accepting, close idle connections, let requests in flight finish; serve_run() returns when none is left. */
+void serve_drain(void);
+
+/**
+ * Run the event loop.
+ *
+ * @return 0 after serve_drain() has finished, or 1 where the loop failed
+ */
+int serve_run(void);
+
+#endif
