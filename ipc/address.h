@@ -1,9 +1,9 @@
 /*
  * The address of a listener or of a guest, in one fixed-size form.
  *
- * It is what the command line names with ADDR:PORT[%interface], what a message carries, and what a log line and
- * X-Forwarded-For show. Text is read here and nowhere else. IPv4-mapped IPv6 addresses are shown as IPv4, a zone is
- * never shown to an agent.
+ * It is what the command line names with ADDR:PORT[%interface], what a message carries, and what a log line
+ * and X-Forwarded-For show. Text is read here and nowhere else. IPv4-mapped IPv6 addresses are shown as IPv4,
+ * a zone is never shown to an agent.
  */
 #ifndef METAWARD_IPC_ADDRESS_H
 #define METAWARD_IPC_ADDRESS_H
@@ -29,9 +29,9 @@ struct address {
 /**
  * Read ADDR:PORT[%interface].
  *
- * Forms: "169.254.169.254:80", "169.254.169.254:80%tap0", "[fe80::a9fe:a9fe]:80%tap0", "[::]:9697". The text must be
- * used up to its end. A link-local IPv6 address must name its interface. An interface name is 1 to 15 bytes of
- * printable ASCII without '/', ':', '%' and blanks, and neither "." nor "..".
+ * Forms: "169.254.169.254:80", "169.254.169.254:80%tap0", "[fe80::a9fe:a9fe]:80%tap0", "[::]:9697". The text
+ * must be used up to its end. A link-local IPv6 address must name its interface. An interface name is 1 to 15
+ * bytes of printable ASCII without '/', ':', '%' and blanks, and neither "." nor "..".
  *
  * @param text NUL-terminated
  * @param out  written only on success
@@ -53,7 +53,8 @@ bool address_valid(const struct address *address);
 size_t address_format(const struct address *address, char out[ADDRESS_TEXT_SIZE]);
 
 /**
- * Write the bare IP: no port, no brackets, no zone, IPv4-mapped as IPv4 (RFC 4291 2.5.5.2; IPv6 as in RFC 5952).
+ * Write the bare IP: no port, no brackets, no zone, IPv4-mapped as IPv4 (RFC 4291 2.5.5.2; IPv6 as in RFC
+ * 5952).
  *
  * Allocates nothing and makes no system call: the worker uses it for every connection.
  *
@@ -63,7 +64,8 @@ size_t address_format(const struct address *address, char out[ADDRESS_TEXT_SIZE]
 size_t address_format_ip(const struct address *address, char out[46]);
 
 /**
- * Take over what accept4() or getsockname() returned; a mapped IPv4 address becomes IPv4, the scope is dropped.
+ * Take over what accept4() or getsockname() returned; a mapped IPv4 address becomes IPv4, the scope is
+ * dropped.
  *
  * @return false for another family or a short length; `out` is then ADDRESS_NONE
  */

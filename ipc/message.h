@@ -1,11 +1,11 @@
 /*
  * The messages between the parent, the nursery and the worker.
  *
- * A message is one fixed-size structure, sent in one piece over a SOCK_SEQPACKET pair. There is no length to get
- * wrong and nothing to parse: type, version, sequence number, a union of fixed layouts; what a type does not use is
- * zero. Descriptors travel beside it, their number fixed by the type. message_valid() says everything that can be
- * said without knowing the receiver's state; the receiver's phase table (message_allowed) says the rest. Both sides
- * use the same functions, and so does the fuzzer.
+ * A message is one fixed-size structure, sent in one piece over a SOCK_SEQPACKET pair. There is no length to
+ * get wrong and nothing to parse: type, version, sequence number, a union of fixed layouts; what a type does
+ * not use is zero. Descriptors travel beside it, their number fixed by the type. message_valid() says
+ * everything that can be said without knowing the receiver's state; the receiver's phase table
+ * (message_allowed) says the rest. Both sides use the same functions, and so does the fuzzer.
  *
  * The receiver of a bad message uses nothing of it. The parent kills the worker that sent one.
  */
@@ -33,8 +33,8 @@ enum message_type {
     MSG_SERVE,    /* all listeners handed over: start accepting */
     MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
     /* worker -> parent */
-    MSG_READY,     /* confined; waiting for listeners */
-    MSG_SERVING,   /* accepting */
+    MSG_READY,      /* confined; waiting for listeners */
+    MSG_SERVING,    /* accepting */
     MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): connect it again */
     /* child -> parent, from any child that could not start */
     MSG_FAILED, /* .step and .status (errno) */
@@ -55,8 +55,8 @@ enum message_phase {
 };
 
 struct message {
-    uint16_t version; /* MESSAGE_VERSION */
-    uint16_t type;    /* enum message_type */
+    uint16_t version;  /* MESSAGE_VERSION */
+    uint16_t type;     /* enum message_type */
     uint32_t sequence; /* counts the sender's messages on this channel from 1 */
     uint16_t slot;
     uint16_t reserved;
@@ -73,8 +73,8 @@ struct message {
 unsigned message_descriptors(uint16_t type);
 
 /**
- * Is the message well-formed, whoever receives it? Version, type, ranges of the fields that its type uses, zeros in
- * all others, and the number of descriptors.
+ * Is the message well-formed, whoever receives it? Version, type, ranges of the fields that its type uses,
+ * zeros in all others, and the number of descriptors.
  */
 bool message_valid(const struct message *message, unsigned descriptors);
 

@@ -1,8 +1,9 @@
 /*
  * Everything the worker has to know, as one fixed-size structure that travels in a message.
  *
- * The parent fills it from its command line (config.h), the worker copies it once, validates it and sizes its memory
- * by it. Both sides use the same settings_valid(). Strings are zero-filled arrays; unused and reserved bytes are zero.
+ * The parent fills it from its command line (config.h), the worker copies it once, validates it and sizes its
+ * memory by it. Both sides use the same settings_valid(). Strings are zero-filled arrays; unused and reserved
+ * bytes are zero.
  */
 #ifndef METAWARD_IPC_SETTINGS_H
 #define METAWARD_IPC_SETTINGS_H
@@ -12,8 +13,8 @@
 #include <stdint.h>
 
 #define SETTINGS_FORWARD_MAX  16
-#define SETTINGS_FORWARD_SIZE 48 /* a header name of at most 47 bytes */
-#define SETTINGS_UUID_SIZE    40 /* 36 bytes of UUID, zero-filled */
+#define SETTINGS_FORWARD_SIZE 48  /* a header name of at most 47 bytes */
+#define SETTINGS_UUID_SIZE    40  /* 36 bytes of UUID, zero-filled */
 #define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
 
 /* Which header tells the agent who asked; the value is the uuid. */
@@ -31,28 +32,36 @@ enum log_target { LOG_TO_NONE = 0, LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_COUNT };
 /* How much is logged: everything, or only what was refused or failed. */
 enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
 
-/* Methods that can be forwarded, as bits of settings.methods (bit number = enum http_method in unpriv/http/). */
-#define SETTINGS_METHODS_ALL 0x7FU
+/* Methods that can be forwarded, as bits of settings.methods (bit number = enum http_method in unpriv/http/).
+ */
+#define SETTINGS_METHODS_ALL    0x7FU
+#define SETTINGS_METHODS_ALWAYS 0x03U /* GET and HEAD: RFC 9110 section 9.1 */
+
+/*
+ * Room in a request towards the agent for all but the request line and the body: the identity headers, Host,
+ * Connection and Content-Length. max_request_line and max_body must leave that much of max_upstream_request.
+ */
+#define SETTINGS_HEAD_RESERVE 256U
 
 /* Every number with its range; the command line's table and settings_valid() are made from this one list. */
-#define METAWARD_LIMITS(LIMIT)                                                                                       \
-    /* field, default, least, most, meaning */                                                                        \
-    LIMIT(max_connections, 1024, 1, 16384, "guests' connections at one time")                                         \
-    LIMIT(max_connections_per_source, 64, 1, 16384, "connections served at one time for one guest address")           \
-    LIMIT(max_in_flight, 32, 1, 1024, "requests at the agent at one time")                                            \
-    LIMIT(max_in_flight_per_source, 8, 1, 1024, "requests at the agent at one time from one guest address")           \
-    LIMIT(max_request_line, 2048, 64, 16384, "bytes of a request line")                                               \
-    LIMIT(max_head, 8192, 256, 32768, "bytes of a request head")                                                      \
-    LIMIT(max_fields, 64, 1, 128, "header fields of a request")                                                       \
-    LIMIT(max_body, 3072, 0, 65536, "bytes of a request body")                                                        \
+#define METAWARD_LIMITS(LIMIT)                                                                               \
+    /* field, default, least, most, meaning */                                                               \
+    LIMIT(max_connections, 1024, 1, 16384, "guests' connections at one time")                                \
+    LIMIT(max_connections_per_source, 64, 1, 16384, "connections served at one time for one guest address")  \
+    LIMIT(max_in_flight, 32, 1, 1024, "requests at the agent at one time")                                   \
+    LIMIT(max_in_flight_per_source, 8, 1, 1024, "requests at the agent at one time from one guest address")  \
+    LIMIT(max_request_line, 2048, 64, 16384, "bytes of a request line")                                      \
+    LIMIT(max_head, 8192, 256, 32768, "bytes of a request head")                                             \
+    LIMIT(max_fields, 64, 1, 128, "header fields of a request")                                              \
+    LIMIT(max_body, 3072, 0, 65536, "bytes of a request body")                                               \
     LIMIT(max_upstream_request, 4096, 512, 131072, "bytes of a request towards the agent, head and body")
 
-#define METAWARD_TIMEOUTS(TIMEOUT)                                                                                    \
-    /* field, default, least, most (milliseconds), meaning */                                                         \
-    TIMEOUT(timeout_http_request, 30000, 100, 3600000, "for a whole request head, and again for its body")            \
-    TIMEOUT(timeout_http_keep_alive, 30000, 100, 3600000, "idle between two requests")                                \
-    TIMEOUT(timeout_client, 30000, 100, 3600000, "for a guest to take more of its answer")                            \
-    TIMEOUT(timeout_connect, 30000, 100, 3600000, "in the queue and until the agent accepts")                         \
+#define METAWARD_TIMEOUTS(TIMEOUT)                                                                           \
+    /* field, default, least, most (milliseconds), meaning */                                                \
+    TIMEOUT(timeout_http_request, 30000, 100, 3600000, "for a whole request head, and again for its body")   \
+    TIMEOUT(timeout_http_keep_alive, 30000, 100, 3600000, "idle between two requests")                       \
+    TIMEOUT(timeout_client, 30000, 100, 3600000, "for a guest to take more of its answer")                   \
+    TIMEOUT(timeout_connect, 30000, 100, 3600000, "in the queue and until the agent accepts")                \
     TIMEOUT(timeout_server, 30000, 100, 3600000, "for the agent to send more of its answer")
 
 struct settings {
@@ -60,20 +69,21 @@ struct settings {
     uint8_t log_target;    /* enum log_target */
     uint8_t log_level;     /* enum log_level */
     uint8_t forward_all;   /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
-    uint8_t forward_count; /* entries used in forward */
-    uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, GET always among them */
+    uint8_t forward_count; /* entries used in forward; 0 with forward_all */
+    uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, SETTINGS_METHODS_ALWAYS among them */
     uint8_t reserved[2];
     int32_t utc_offset; /* seconds east of UTC for the time in log lines, -50400 to 50400 */
 #define FIELD(name, standard, least, most, meaning) uint32_t name;
     METAWARD_LIMITS(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    char uuid[SETTINGS_UUID_SIZE];                             /* the identity's value, lower case as given */
-    char backend[SETTINGS_PATH_SIZE];                          /* the agent's socket as the worker's root shows it */
+    char uuid[SETTINGS_UUID_SIZE];    /* the identity's value, as given */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
 };
 
-/** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend stay empty. */
+/** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend
+ * stay empty. */
 void settings_default(struct settings *settings);
 
 /**
@@ -83,21 +93,36 @@ void settings_default(struct settings *settings);
  */
 const char *settings_valid(const struct settings *settings);
 
-/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers. */
+/** The most descriptors that a worker with these settings can ever hold: RLIMIT_NOFILE of nursery and worker.
+ */
+static inline uint32_t settings_descriptors(const struct settings *settings)
+{
+    const uint32_t own =
+        32; /* channel, log, epoll, listeners, and what Landlock and the filter's export use for a moment */
+    return own + settings->max_connections + settings->max_in_flight;
+}
+
+/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers.
+ */
 const char *identity_header_name(uint8_t identity);
 
 /**
  * Is the header one that only the proxy or the agents may set, or one that belongs to a single hop?
  *
- * The comparison takes '_' for '-' and ignores case, because agents built on WSGI see no difference. Protected:
- * X-Forwarded-For, -Host, -Proto, -Port, -Server; Forwarded; Via; X-Real-IP; X-Client-IP; X-Neutron-*; X-OVN-*;
- * X-Instance-ID, X-Instance-ID-Signature, X-Tenant-ID, X-Project-ID; X-Metadata-Provider,
- * X-Metadata-Provider-Signature.
+ * The comparison takes '_' for '-' and ignores case, because agents built on WSGI see no difference.
+ * Protected: X-Forwarded-For, -Host, -Proto, -Port, -Server; Forwarded; Via; X-Real-IP; X-Client-IP;
+ * X-Neutron-*; X-OVN-*; X-Instance-ID, X-Instance-ID-Signature, X-Tenant-ID, X-Project-ID;
+ * X-Metadata-Provider, X-Metadata-Provider-Signature.
  */
 bool header_is_protected(const char *name, size_t length);
 
-/** Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, HTTP2-Settings, and the like
- * (RFC 9110 section 7.6.1), and Content-Length, Host and Expect, which the proxy writes or answers itself. Ignores case. */
+/**
+ * Does the header belong to one hop (RFC 9110 section 7.6.1), or does the proxy write or answer it itself?
+ *
+ * Connection, Keep-Alive, Proxy-Connection, Proxy-Authenticate, Proxy-Authorization, TE, Trailer,
+ * Transfer-Encoding, Upgrade, HTTP2-Settings; Content-Length, Host, Expect. Compares as header_is_protected()
+ * does.
+ */
 bool header_is_hop_by_hop(const char *name, size_t length);
 
 #endif

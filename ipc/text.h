@@ -1,8 +1,9 @@
 /*
  * Strict readers for single values: what the command line and the configuration reader have in common.
  *
- * Every function takes a whole NUL-terminated text, uses all of it or refuses it, and never guesses: no blanks, no
- * sign, no octal, no empty text. They neither allocate nor depend on the locale.
+ * Every function takes a whole NUL-terminated text, uses all of it or refuses it, and never guesses: no
+ * blanks, no sign, no octal, no empty text. They neither allocate nor depend on the locale. The two writers
+ * at the end build the error lines that quote such a value.
  */
 #ifndef METAWARD_IPC_TEXT_H
 #define METAWARD_IPC_TEXT_H
@@ -23,19 +24,24 @@ bool text_number(const char *text, uint32_t least, uint32_t most, uint32_t *out)
  */
 bool text_milliseconds(const char *text, uint32_t least, uint32_t most, uint32_t *out);
 
-/** A UUID in the 8-4-4-4-12 form, either case (RFC 9562 section 4); `length` is that of the text without NUL. */
+/** A UUID in the 8-4-4-4-12 form, either case (RFC 9562 section 4); `length` is that of the text without NUL.
+ */
 bool text_is_uuid(const char *text, size_t length);
 
 /**
- * An absolute path: starts with '/', at most `most` bytes without its NUL, only bytes 0x21 to 0x7E, no component
+ * An absolute path: starts with '/', at most `most` bytes without its NUL, only bytes 0x21 to 0x7E, no
+ * component
  * "." or "..", no empty component and no '/' at the end (except "/" itself).
  */
 bool text_is_path(const char *text, size_t most);
 
-/** 1 to `most` bytes of letters, digits, '.', '_', '-' that start with neither '-' nor '.'; for names of accounts and namespaces. */
+/**
+ * 1 to `most` bytes of letters, digits, '.', '_', '-' that start with neither '-' nor '.'; for names of
+ * accounts and namespaces.
+ */
 bool text_is_name(const char *text, size_t most);
 
-/** 1 to `most` bytes that are all token characters of RFC 9110 section 5.6.2. */
+/** `length` bytes, 1 to `most`, that are all token characters of RFC 9110 section 5.6.2. */
 bool text_is_token(const char *text, size_t length, size_t most);
 
 /**
@@ -45,7 +51,23 @@ bool text_is_token(const char *text, size_t length, size_t most);
  */
 bool text_store(char *out, size_t size, const char *text);
 
-/** Is the array NUL-terminated, zero-filled behind the NUL, and free of control characters and bytes above 0x7E? */
+/** Is the array NUL-terminated, zero-filled behind the NUL, and free of control characters and bytes above
+ * 0x7E? */
 bool text_stored_well(const char *array, size_t size);
+
+/**
+ * Write a text behind the first `at` bytes of a line; what does not fit is left out, the NUL always fits.
+ *
+ * @param line at least one byte, `size` in all
+ * @param at   less than `size`: what an earlier call returned, or 0
+ * @return where the NUL is now
+ */
+size_t text_append(char *line, size_t size, size_t at, const char *text);
+
+/**
+ * Like text_append(), but for text that nobody has checked: in single quotes, with "\xHH" for every byte that
+ * is not printable ASCII, a quote or a backslash, and "..." in place of all that follows the first 48 bytes.
+ */
+size_t text_append_quoted(char *line, size_t size, size_t at, const char *text);
 
 #endif

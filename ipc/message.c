@@ -1,0 +1,153 @@
+/*
+ * What each message may carry, when it may come, and the check that holds for all.
+ *
+ * One table says everything about a type. Whatever a type does not name must be zero: a byte that nobody
+ * checks is a byte that somebody may come to trust.
+ */
+#include "ipc/message.h"
+
+#include "ipc/steps.h"
+
+#include <string.h>
+
+#define ERRNO_MOST  4095 /* MAX_ERRNO: what a system call can return */
+#define SIGNAL_MOST 64   /* SIGRTMAX of Linux */
+
+/* Fields that a type uses. */
+enum use {
+    USES_NOTHING = 0,
+    USES_SLOT = 1 << 0,
+    USES_ERRNO = 1 << 1,  /* .status is an errno, or 0 */
+    USES_EXITED = 1 << 2, /* .status is what wait4() gives for a process that ended */
+    USES_STEP = 1 << 3,
+    USES_SETTINGS = 1 << 4,
+    USES_ADDRESS = 1 << 5,
+};
+
+static const struct {
+    const char *name;
+    unsigned phases; /* receiver's phases in which it may come */
+    unsigned uses;
+    unsigned descriptors;
+} types[MSG_COUNT] = {
+    [MSG_SPAWN] = {"SPAWN", PHASE_NURSERY, USES_SLOT, 2},
+    [MSG_KILL] = {"KILL", PHASE_NURSERY, USES_SLOT, 0},
+    [MSG_NURSERY_READY] = {"NURSERY_READY", PHASE_PARENT_NURSERY_START, USES_NOTHING, 0},
+    [MSG_EXITED] = {"EXITED", PHASE_PARENT_NURSERY, USES_SLOT | USES_EXITED, 0},
+    [MSG_SETTINGS] = {"SETTINGS", PHASE_WORKER_START, USES_SETTINGS, 0},
+    [MSG_LISTENER] = {"LISTENER", PHASE_WORKER_LISTENERS, USES_SLOT | USES_ADDRESS, 1},
+    [MSG_SERVE] = {"SERVE", PHASE_WORKER_LISTENERS, USES_NOTHING, 0},
+    [MSG_DRAIN] = {"DRAIN", PHASE_WORKER, USES_NOTHING, 0},
+    [MSG_READY] = {"READY", PHASE_PARENT_WORKER_START, USES_NOTHING, 0},
+    [MSG_SERVING] = {"SERVING", PHASE_PARENT_WORKER_READY, USES_NOTHING, 0},
+    [MSG_LOG_BROKEN] = {"LOG_BROKEN", PHASE_PARENT_WORKER, USES_ERRNO, 0},
+    [MSG_FAILED] = {"FAILED",
+                    PHASE_PARENT_NURSERY_START | PHASE_PARENT_NURSERY | PHASE_PARENT_WORKER_START |
+                        PHASE_PARENT_WORKER_READY,
+                    USES_STEP | USES_ERRNO, 0},
+};
+
+/* No padding: every byte of the structure has a name and is checked. */
+_Static_assert(sizeof(struct address) == 20 + ADDRESS_INTERFACE_SIZE, "addresses have no padding");
+_Static_assert(sizeof(struct message) == 24 + sizeof(struct settings), "messages have no padding");
+
+static bool known(uint16_t type)
+{
+    return type > MSG_NONE && type < MSG_COUNT;
+}
+
+unsigned message_descriptors(uint16_t type)
+{
+    return known(type) ? types[type].descriptors : 0;
+}
+
+const char *message_name(uint16_t type)
+{
+    return known(type) ? types[type].name : "?";
+}
+
+bool message_allowed(uint16_t type, uint32_t phase)
+{
+    bool one_bit = phase != 0 && (phase & (phase - 1)) == 0;
+
+    return known(type) && one_bit && (types[type].phases & phase) != 0;
+}
+
+void message_begin(struct message *message, enum message_type type)
+{
+    memset(message, 0, sizeof(*message));
+    message->version = MESSAGE_VERSION;
+    message->type = (uint16_t)type;
+}
+
+/* A status as wait4() gives it without WUNTRACED: an exit status in bits 8 to 15, or a signal and the core
+ * bit. */
+static bool is_end_of_process(int32_t status)
+{
+    int signal = status & 0x7F;
+
+    if (signal == 0)
+        return (status & ~0xFF00) == 0;
+    return signal <= SIGNAL_MOST && (status & ~0xFF) == 0;
+}
+
+static bool is_step(int32_t number)
+{
+    switch (number) {
+#define STEP(id, status, what, advice) case id:
+        METAWARD_STEPS(STEP)
+#undef STEP
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool status_valid(int32_t status, unsigned uses)
+{
+    if (uses & USES_EXITED)
+        return is_end_of_process(status);
+    if (uses & USES_ERRNO)
+        return status >= 0 && status <= ERRNO_MOST;
+    return status == 0;
+}
+
+static bool all_zero(const void *bytes, size_t length)
+{
+    const unsigned char *at = bytes;
+    unsigned char any = 0;
+
+    for (size_t i = 0; i < length; i++)
+        any |= at[i];
+    return any == 0;
+}
+
+static bool body_valid(const struct message *message, unsigned uses)
+{
+    size_t used = 0;
+
+    if (uses & USES_SETTINGS) {
+        used = sizeof(message->body.settings);
+        if (settings_valid(&message->body.settings) != NULL)
+            return false;
+    } else if (uses & USES_ADDRESS) {
+        used = sizeof(message->body.address);
+        if (!address_valid(&message->body.address))
+            return false;
+    }
+    return all_zero((const char *)&message->body + used, sizeof(message->body) - used);
+}
+
+bool message_valid(const struct message *message, unsigned descriptors)
+{
+    if (message->version != MESSAGE_VERSION || !known(message->type) || message->sequence == 0)
+        return false;
+    if (message->reserved != 0 || message->reserved2 != 0 || descriptors != types[message->type].descriptors)
+        return false;
+    unsigned uses = types[message->type].uses;
+    if (message->slot >= (uses & USES_SLOT ? MESSAGE_SLOTS : 1))
+        return false;
+    if (uses & USES_STEP ? !is_step(message->step) : message->step != 0)
+        return false;
+    return status_valid(message->status, uses) && body_valid(message, uses);
+}

@@ -1,0 +1,224 @@
+/*
+ * Settings and the two sets of header names. See settings.h.
+ *
+ * settings_valid() guards the worker, so it takes nothing for granted that config.c has checked already. The
+ * header sets are on the way of every request: the length picks the one to three names to compare with.
+ */
+#include "ipc/settings.h"
+
+#include "ipc/text.h"
+
+#include <string.h>
+
+#define UTC_OFFSET_MOST 50400 /* 14 hours: the easternmost zone is UTC+14 */
+
+static const char *const standard_forward[] = {
+    "user-agent", "accept",          "accept-encoding",          "content-type",
+    "metadata",   "metadata-flavor", "x-aws-ec2-metadata-token", "x-aws-ec2-metadata-token-ttl-seconds",
+};
+
+_Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTINGS_FORWARD_MAX,
+               "the list fits");
+
+/* No padding: every byte of the structure has a name and is checked. */
+_Static_assert(sizeof(struct settings) == 8 + 4 + 14 * sizeof(uint32_t) + SETTINGS_UUID_SIZE +
+                                              SETTINGS_PATH_SIZE +
+                                              SETTINGS_FORWARD_MAX * SETTINGS_FORWARD_SIZE,
+               "settings have no padding");
+
+void settings_default(struct settings *settings)
+{
+    memset(settings, 0, sizeof(*settings));
+    settings->log_target = LOG_TO_SYSLOG;
+    settings->methods = SETTINGS_METHODS_ALL;
+#define DEFAULT(name, standard, least, most, meaning) settings->name = (standard);
+    METAWARD_LIMITS(DEFAULT)
+    METAWARD_TIMEOUTS(DEFAULT)
+#undef DEFAULT
+    settings->forward_count = sizeof(standard_forward) / sizeof(standard_forward[0]);
+    for (size_t i = 0; i < settings->forward_count; i++)
+        memcpy(settings->forward[i], standard_forward[i], strlen(standard_forward[i]));
+}
+
+/* A name on the forward list: a token in lower case that can do no harm there. */
+static bool forward_name_valid(const char *name)
+{
+    size_t length = strnlen(name, SETTINGS_FORWARD_SIZE);
+
+    if (!text_is_token(name, length, SETTINGS_FORWARD_SIZE - 1) ||
+        !text_stored_well(name, SETTINGS_FORWARD_SIZE))
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] == '_' || (name[i] >= 'A' && name[i] <= 'Z'))
+            return false;
+    }
+    return !header_is_protected(name, length) && !header_is_hop_by_hop(name, length);
+}
+
+static bool forward_valid(const struct settings *settings)
+{
+    static const char unused[SETTINGS_FORWARD_SIZE];
+
+    if (settings->forward_count > SETTINGS_FORWARD_MAX ||
+        (settings->forward_all && settings->forward_count != 0))
+        return false;
+    for (size_t i = 0; i < SETTINGS_FORWARD_MAX; i++) {
+        const char *name = settings->forward[i];
+        if (i < settings->forward_count ? !forward_name_valid(name)
+                                        : memcmp(name, unused, sizeof(unused)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The socket's one name in the worker's root: "/metadata_proxy". */
+static bool backend_valid(const char *path)
+{
+    return text_stored_well(path, SETTINGS_PATH_SIZE) && text_is_path(path, SETTINGS_PATH_SIZE - 1) &&
+           path[1] != '\0' && strchr(path + 1, '/') == NULL;
+}
+
+static bool in_range(uint32_t value, uint32_t least, uint32_t most)
+{
+    return value >= least && value <= most;
+}
+
+/* What single ranges can't say. */
+static const char *limits_together(const struct settings *settings)
+{
+    if (settings->max_connections_per_source > settings->max_connections)
+        return "max_connections_per_source";
+    if (settings->max_in_flight_per_source > settings->max_in_flight)
+        return "max_in_flight_per_source";
+    if (settings->max_request_line > settings->max_head)
+        return "max_request_line";
+    if (settings->max_request_line > settings->max_upstream_request - SETTINGS_HEAD_RESERVE)
+        return "max_request_line";
+    if (settings->max_body > settings->max_upstream_request - SETTINGS_HEAD_RESERVE)
+        return "max_body";
+    return NULL;
+}
+
+const char *settings_valid(const struct settings *settings)
+{
+    if (settings->identity == IDENTITY_NONE || settings->identity >= IDENTITY_COUNT)
+        return "identity";
+    if (settings->log_target >= LOG_TO_COUNT)
+        return "log_target";
+    if (settings->log_level >= LOG_LEVEL_COUNT)
+        return "log_level";
+    if (settings->forward_all > 1)
+        return "forward_all";
+    if (settings->methods & ~SETTINGS_METHODS_ALL || ~settings->methods & SETTINGS_METHODS_ALWAYS)
+        return "methods";
+    if (settings->reserved[0] != 0 || settings->reserved[1] != 0)
+        return "reserved";
+    if (settings->utc_offset < -UTC_OFFSET_MOST || settings->utc_offset > UTC_OFFSET_MOST)
+        return "utc_offset";
+#define RANGE(name, standard, least, most, meaning)                                                          \
+    if (!in_range(settings->name, (least), (most)))                                                          \
+        return #name;
+    METAWARD_LIMITS(RANGE)
+    METAWARD_TIMEOUTS(RANGE)
+#undef RANGE
+    if (!text_stored_well(settings->uuid, SETTINGS_UUID_SIZE) ||
+        !text_is_uuid(settings->uuid, strlen(settings->uuid)))
+        return "uuid";
+    if (!backend_valid(settings->backend))
+        return "backend";
+    if (!forward_valid(settings))
+        return "forward";
+    return limits_together(settings);
+}
+
+const char *identity_header_name(uint8_t identity)
+{
+    static const char *const names[IDENTITY_COUNT] = {
+        [IDENTITY_NEUTRON_NETWORK] = "X-Neutron-Network-ID",
+        [IDENTITY_NEUTRON_ROUTER] = "X-Neutron-Router-ID",
+        [IDENTITY_OVN_NETWORK] = "X-OVN-Network-ID",
+        [IDENTITY_OVN_ROUTER] = "X-OVN-Router-ID",
+    };
+
+    return identity < IDENTITY_COUNT ? names[identity] : NULL;
+}
+
+/* Do `length` bytes equal `lower`, taking capitals for small letters and '_' for '-'? */
+static bool same(const char *name, const char *lower, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        else if (c == '_')
+            c = '-';
+        if (c != lower[i])
+            return false;
+    }
+    return true;
+}
+
+#define IS(lower)          same(name, lower, sizeof(lower) - 1)
+#define STARTS_WITH(lower) (length >= sizeof(lower) - 1 && IS(lower))
+
+bool header_is_protected(const char *name, size_t length)
+{
+    if (STARTS_WITH("x-neutron-") || STARTS_WITH("x-ovn-"))
+        return true;
+    switch (length) {
+    case 3:
+        return IS("via");
+    case 9:
+        return IS("forwarded") || IS("x-real-ip");
+    case 11:
+        return IS("x-client-ip") || IS("x-tenant-id");
+    case 12:
+        return IS("x-project-id");
+    case 13:
+        return IS("x-instance-id");
+    case 15:
+        return IS("x-forwarded-for");
+    case 16:
+        return IS("x-forwarded-host") || IS("x-forwarded-port");
+    case 17:
+        return IS("x-forwarded-proto");
+    case 18:
+        return IS("x-forwarded-server");
+    case 19:
+        return IS("x-metadata-provider");
+    case 23:
+        return IS("x-instance-id-signature");
+    case 29:
+        return IS("x-metadata-provider-signature");
+    default:
+        return false;
+    }
+}
+
+bool header_is_hop_by_hop(const char *name, size_t length)
+{
+    switch (length) {
+    case 2:
+        return IS("te");
+    case 4:
+        return IS("host");
+    case 6:
+        return IS("expect");
+    case 7:
+        return IS("trailer") || IS("upgrade");
+    case 10:
+        return IS("connection") || IS("keep-alive");
+    case 14:
+        return IS("content-length") || IS("http2-settings");
+    case 16:
+        return IS("proxy-connection");
+    case 17:
+        return IS("transfer-encoding");
+    case 18:
+        return IS("proxy-authenticate");
+    case 19:
+        return IS("proxy-authorization");
+    default:
+        return false;
+    }
+}
