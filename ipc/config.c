@@ -164,10 +164,8 @@ bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
     if (!finish_identity(config, error) || !finish_backend(config, error) || !finish_limits(config, error))
         return false;
-    if (config->listener_count == 0)
-        return config_set(config, "listen", DEFAULT_LISTENER, error);
+    if (config->listener_count == 0 && !config_set(config, "listen", DEFAULT_LISTENER, error))
+        return false;
     const char *wrong = settings_valid(&config->worker);
-    if (wrong == NULL)
-        return true;
-    return refuse(error, wrong);
+    return wrong == NULL || refuse(error, wrong);
 }

@@ -44,7 +44,7 @@ static const struct {
     [MSG_FAILED] = {"FAILED",
                     PHASE_PARENT_NURSERY_START | PHASE_PARENT_NURSERY | PHASE_PARENT_WORKER_START |
                         PHASE_PARENT_WORKER_READY,
-                    USES_STEP | USES_ERRNO, 0},
+                    USES_SLOT | USES_STEP | USES_ERRNO, 0},
 };
 
 /* No padding: every byte of the structure has a name and is checked. */

@@ -36,7 +36,7 @@ enum message_type {
     MSG_READY,      /* confined; waiting for listeners */
     MSG_SERVING,    /* accepting */
     MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): connect it again */
-    /* child -> parent, from any child that could not start */
+    /* child -> parent: it could not start, or the nursery could not start the worker in .slot */
     MSG_FAILED, /* .step and .status (errno) */
     MSG_COUNT
 };
