@@ -1,9 +1,10 @@
 /*
  * The tolerant parser of the agent's answer head, and the writer of the head that the guest gets.
  *
- * Tolerant where the agents are untidy (bare LF, missing reason, HTTP/1.0, a head that ends with the connection),
- * never where framing would become ambiguous: two different lengths, length and chunked at once, an unknown coding, a
- * bare CR or NUL are HTTP_BAD. 1xx answers are skipped. RFC 9112 sections 4 and 6.3.
+ * Tolerant where the agents are untidy (bare LF, missing reason, HTTP/1.0, a head that ends with the
+ * connection), never where framing would become ambiguous: two different lengths, length and chunked at once,
+ * an unknown coding, a bare CR, NUL or another control are HTTP_BAD. 1xx answers are skipped (101 is
+ * HTTP_BAD). RFC 9112 sections 4 and 6.3.
  */
 #ifndef METAWARD_UNPRIV_HTTP_ANSWER_H
 #define METAWARD_UNPRIV_HTTP_ANSWER_H
@@ -31,7 +32,11 @@ struct http_answer {
     uint16_t field_count;
     struct http_field fields[ANSWER_FIELDS_MAX];
     /* the parser's own */
-    uint32_t scanned;
+    uint32_t scanned; /* there is no line end before it, from `line` on */
+    uint32_t line;    /* where the current line starts */
+    uint8_t state;
+    uint8_t minor; /* 0 for HTTP/1.0, where Transfer-Encoding has no meaning */
+    bool chunked;
 };
 
 void http_answer_begin(struct http_answer *answer);
@@ -40,8 +45,8 @@ void http_answer_begin(struct http_answer *answer);
  * Look at a buffer that holds the answer from its first byte.
  *
  * @param bytes  the same bytes as before, and more; at most 65535
- * @param ended  end of file has come: a head whose lines are complete, or that ends without a line end right behind
- *               "Content-Length: 0", is then whole; everything else that is incomplete is HTTP_BAD
+ * @param ended  end of file has come: a head whose lines are complete, or that ends without a line end right
+ * behind "Content-Length: 0", is then whole; everything else that is incomplete is HTTP_BAD
  * @param head   the request was HEAD
  */
 enum http_verdict http_answer_parse(struct http_answer *answer, const char *bytes, size_t length, bool ended,
@@ -73,7 +78,8 @@ size_t http_answer_rewrite(const struct http_answer *answer, const char *bytes, 
  * @param head_only the request was HEAD: the length is told, the body is not sent
  * @return the length, or 0 where it does not fit
  */
-size_t http_answer_own(uint16_t status, uint32_t methods, bool keep_alive, bool head_only, char *out, size_t size);
+size_t http_answer_own(uint16_t status, uint32_t methods, bool keep_alive, bool head_only, char *out,
+                       size_t size);
 
 /** The standard reason phrase; "Error" for statuses that this proxy never sends. */
 const char *http_status_phrase(uint16_t status);

@@ -1,10 +1,12 @@
 /*
  * The strict, incremental parser of a guest's request head.
  *
- * The caller owns all memory: the bytes, and the structure that this parser fills with spans into them. Feed the
- * whole buffer again each time it has grown; every byte is looked at once, and a verdict does not depend on where
- * the input was cut. A violation is reported at the earliest byte that proves it, with the status to answer, a reason
- * for the log and its position. There is no lenient mode. RFC 9112 sections 2 to 6, RFC 9110 sections 5, 6.4, 7, 9.
+ * The caller owns all memory: the bytes, and the structure that this parser fills with spans into them. Feed
+ * the whole buffer again each time it has grown; every byte is looked at once, and a verdict does not depend
+ * on where the input was cut. A violation is reported at the earliest byte that proves it (of a method at the
+ * end of the request line, so that the log has the target; of a field's value at the end of its line), with
+ * the status to answer, a reason for the log and its position. There is no lenient mode. RFC 9112 sections 2
+ * to 6, RFC 9110 sections 5, 6.4, 7, 9.
  */
 #ifndef METAWARD_UNPRIV_HTTP_REQUEST_H
 #define METAWARD_UNPRIV_HTTP_REQUEST_H
@@ -67,15 +69,20 @@ struct http_limits {
 };
 
 struct http_request {
-    /* after HTTP_DONE; method_text and target also after HTTP_BAD where they were reached, for the log */
+    /* after HTTP_DONE; method, method_text and target also after HTTP_BAD as far as they were reached, for
+     * the log */
     uint32_t head_length; /* bytes up to and with the empty line: the body starts here */
     uint32_t content_length;
     struct http_span method_text;
-    struct http_span target;    /* origin-form, or "*" ; of an absolute-form its path and query, empty where it had none (then "/" is meant, "*" for OPTIONS) */
-    struct http_span authority; /* what Host says, or the authority of an absolute-form; length 0 where there is none */
-    uint8_t method;             /* enum http_method */
-    uint8_t minor;              /* 0 or 1 (every other 1.x counts as 1) */
-    bool keep_alive;            /* what version and Connection say together (RFC 9112 section 9.3) */
+    /* origin-form or "*"; of an absolute-form its path and query: empty where it had neither (then "/" is
+     * meant,
+     * "*" for OPTIONS), starting with '?' where it had no path (then a "/" belongs before it) */
+    struct http_span target;
+    struct http_span
+        authority;   /* what Host says, or the authority of an absolute-form; length 0 where there is none */
+    uint8_t method;  /* enum http_method */
+    uint8_t minor;   /* 0 or 1 (every other 1.x counts as 1) */
+    bool keep_alive; /* what version and Connection say together (RFC 9112 section 9.3) */
     bool expect_continue;
     bool chunked;    /* Transfer-Encoding: chunked */
     bool has_length; /* Content-Length given */
@@ -84,11 +91,14 @@ struct http_request {
     /* after HTTP_BAD */
     uint16_t status; /* what to answer: 400, 405, 413, 414, 417, 431, 501, 505 */
     uint8_t reason;  /* enum http_reason */
-    uint32_t bad_at; /* offset of the byte that proved it */
+    uint32_t
+        bad_at; /* offset of the byte that proved it; of a text that is wrong as a whole, its first byte */
     /* the parser's own */
-    uint32_t line_start;
-    uint32_t scanned;
+    uint32_t line_start; /* of the request line */
+    uint32_t scanned;    /* bytes before it were looked at and need not be seen again */
+    uint32_t mark;       /* where the text that is being read started */
     uint8_t state;
+    uint8_t seen; /* which of the fields and forms have come that must not come twice */
 };
 
 /** Make ready for a new request. The big fields array needs no clearing. */
@@ -97,14 +107,14 @@ void http_request_begin(struct http_request *request);
 /**
  * Look at a buffer that holds the request from its first byte.
  *
- * @param bytes  the same bytes as before, and more; at most 65535 of them. Need not be NUL-terminated; not one byte
- *               behind `length` is read.
+ * @param bytes  the same bytes as before, and more; at most 65535 of them. Need not be NUL-terminated; not
+ * one byte behind `length` is read.
  * @return HTTP_MORE, HTTP_DONE or HTTP_BAD; the latter two are final
  */
 enum http_verdict http_request_parse(struct http_request *request, const char *bytes, size_t length,
                                      const struct http_limits *limits);
 
-/** Does the field's name equal `name` (given in lower case), ignoring case? */
+/** Does the field's name equal `name` (NUL-terminated, given in lower case), ignoring case? */
 bool http_field_is(const struct http_request *request, const char *bytes, unsigned field, const char *name);
 
 #endif

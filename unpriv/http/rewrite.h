@@ -1,9 +1,10 @@
 /*
  * The fresh request towards the agent: nothing is edited, everything is written anew from validated spans.
  *
- * Request line, identity headers at once behind it (X-Forwarded-For, then the network's or router's), Host, the
- * client's headers that are on the forward list, Content-Length where there is a body, Connection: close. A protected
- * or hop-by-hop header cannot get through in any spelling, nor one that Connection names, nor one with '_' in its name.
+ * Request line, identity headers at once behind it (X-Forwarded-For, then the network's or router's), Host,
+ * the client's headers that are on the forward list, Content-Length where there is a body, Connection: close.
+ * A protected or hop-by-hop header cannot get through in any spelling, nor one that Connection names, nor one
+ * with '_' in its name.
  */
 #ifndef METAWARD_UNPRIV_HTTP_REWRITE_H
 #define METAWARD_UNPRIV_HTTP_REWRITE_H
@@ -11,7 +12,8 @@
 #include "ipc/settings.h"
 #include "unpriv/http/request.h"
 
-#define REWRITE_VALUE_MAX 256 /* a listed client header with a longer value is dropped (not with forward_all) */
+#define REWRITE_VALUE_MAX                                                                                    \
+    256 /* a listed client header with a longer value is dropped (not with forward_all) */
 
 /**
  * Write the head of the fresh request.
