@@ -1,0 +1,135 @@
+/*
+ * The command line. See options.h.
+ *
+ * getopt_long() is given every name twice, with '-' and with '_'. It takes abbreviations, and there is no
+ * switch against that, so the length of what was typed is compared with the length of the name that it found.
+ */
+#include "priv/options.h"
+
+#include "ipc/text.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEYS_MAX    64
+#define FIRST_KEY   256 /* getopt's value of the first key; the three below are smaller */
+#define HELP_WIDTH  79
+#define HELP_INDENT 6
+
+enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY };
+
+static struct option options[2 * KEYS_MAX + 5];
+
+static void fill_options(void)
+{
+    static const struct option others[] = {{"help", no_argument, NULL, OPTION_HELP},
+                                           {"version", no_argument, NULL, OPTION_VERSION},
+                                           {"print-policy", optional_argument, NULL, OPTION_POLICY},
+                                           {"print_policy", optional_argument, NULL, OPTION_POLICY}};
+    static char names[2 * KEYS_MAX][CONFIG_KEY_SIZE];
+    unsigned count = 0;
+
+    for (unsigned i = 0; config_keys[i].name != NULL && i < KEYS_MAX; i++) {
+        for (unsigned j = 0; j < 2; j++, count++) {
+            config_key_name(&config_keys[i], "-_"[j], names[count]);
+            options[count].name = names[count];
+            options[count].has_arg = config_keys[i].kind == CONFIG_FLAG ? no_argument : required_argument;
+            options[count].val = FIRST_KEY + (int)i;
+        }
+    }
+    memcpy(&options[count], others, sizeof(others));
+}
+
+/* Print an option, and its help within HELP_WIDTH columns. */
+static void print_option(const char *name, const char *argument, const char *help)
+{
+    int column = HELP_WIDTH;
+
+    printf("  --%s %s", name, argument);
+    while (*help != '\0') {
+        int length = (int)strcspn(help, " ");
+        if (column + 1 + length > HELP_WIDTH)
+            column = printf("\n%*s%.*s", HELP_INDENT, "", length, help) - 1;
+        else
+            column += printf(" %.*s", length, help);
+        help += length + (help[length] == ' ');
+    }
+    putchar('\n');
+}
+
+static void print_help(void)
+{
+    puts("Usage: metawardd --network-id UUID | --router-id UUID [OPTION]...\n\n"
+         "Carries the metadata requests of a tenant's guests to the metadata agent,\n"
+         "through a confined worker. Defaults stand in parentheses. A time is 30, 30s,\n"
+         "500ms or 2m. In the names of options '_' means the same as '-'.\n");
+    for (const struct config_key *key = config_keys; key->name != NULL; key++) {
+        char name[CONFIG_KEY_SIZE];
+        if (key->hidden)
+            continue;
+        config_key_name(key, '-', name);
+        printf("  --%s%s%s", name, key->argument != NULL ? " " : "",
+               key->argument != NULL ? key->argument : "");
+        print_wrapped(key->help);
+    }
+    printf("  --print-policy[=json]");
+    print_wrapped("Print what each process may do, and why, then exit.");
+    printf("  --version");
+    print_wrapped("Print the version, then exit.");
+    printf("  --help");
+    print_wrapped("Print this text, then exit.");
+}
+
+/* One error line. `typed` has not been checked by anybody, `wrong` is fit to print. */
+static enum options_result bad(const char *typed, const char *wrong)
+{
+    char line[CONFIG_ERROR_SIZE];
+
+    text_append(line, sizeof(line), text_append_quoted(line, sizeof(line), 0, typed), ": ");
+    fprintf(stderr, "metawardd: %s%s: see metawardd --help\n", line, wrong);
+    return OPTIONS_BAD;
+}
+
+/* One of the three that end the reading. */
+static enum options_result other_option(int value)
+{
+    if (value == OPTION_POLICY && optarg == NULL)
+        return OPTIONS_POLICY;
+    if (value == OPTION_POLICY)
+        return strcmp(optarg, "json") == 0 ? OPTIONS_POLICY_JSON
+                                           : bad(optarg, "not a form of --print-policy");
+    if (value == OPTION_HELP)
+        print_help();
+    else
+        puts("metawardd " METAWARD_VERSION);
+    return fflush(stdout) == 0 ? OPTIONS_DONE : bad("standard output", "can't be written");
+}
+
+enum options_result options_read(int argc, char **argv, struct config *config)
+{
+    char error[CONFIG_ERROR_SIZE];
+    bool good = true;
+    int value, index, at;
+
+    fill_options();
+    config_default(config);
+    opterr = 0;
+    while (at = optind, good && (value = getopt_long(argc, argv, "+:", options, &index)) != -1) {
+        if (value == ':')
+            return bad(argv[at], "needs a value");
+        if (value == '?')
+            return bad(argv[at], optopt >= FIRST_KEY ? "takes no value" : "no such option");
+        if (strcspn(argv[at] + 2, "=") != strlen(options[index].name))
+            return bad(argv[at], "no such option");
+        if (value < FIRST_KEY)
+            return other_option(value);
+        good = config_set(config, options[index].name, optarg, error);
+    }
+    if (good && optind < argc)
+        return bad(argv[optind], "not an option");
+    if (good && config_finish(config, error))
+        return OPTIONS_RUN;
+    fprintf(stderr, "metawardd: --%s: see metawardd --help\n", error);
+    return OPTIONS_BAD;
+}

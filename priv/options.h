@@ -1,0 +1,28 @@
+/*
+ * The command line, by getopt_long() and the table of ipc/config.h; the values are read there.
+ */
+#ifndef METAWARD_PRIV_OPTIONS_H
+#define METAWARD_PRIV_OPTIONS_H
+
+#include "ipc/config.h"
+
+enum options_result {
+    OPTIONS_RUN,         /* `config` is whole and good */
+    OPTIONS_POLICY,      /* --print-policy: nothing else was asked */
+    OPTIONS_POLICY_JSON, /* --print-policy=json */
+    OPTIONS_DONE,        /* --help or --version was printed: exit 0 */
+    OPTIONS_BAD,         /* one line was written to stderr: exit STEP_USAGE */
+};
+
+/**
+ * Read a whole command line.
+ *
+ * Long options only, with '-' or '_' between their words, never abbreviated; no other arguments. The first of
+ * --help,
+ * --version and --print-policy ends the reading. `argv` is not changed, for its text is what /proc shows.
+ *
+ * @param config filled in with config_default(), the options and config_finish(); good only with OPTIONS_RUN
+ */
+enum options_result options_read(int argc, char **argv, struct config *config);
+
+#endif
