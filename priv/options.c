@@ -66,19 +66,13 @@ static void print_help(void)
          "500ms or 2m. In the names of options '_' means the same as '-'.\n");
     for (const struct config_key *key = config_keys; key->name != NULL; key++) {
         char name[CONFIG_KEY_SIZE];
-        if (key->hidden)
-            continue;
         config_key_name(key, '-', name);
-        printf("  --%s%s%s", name, key->argument != NULL ? " " : "",
-               key->argument != NULL ? key->argument : "");
-        print_wrapped(key->help);
+        if (!key->hidden)
+            print_option(name, key->argument != NULL ? key->argument : "", key->help);
     }
-    printf("  --print-policy[=json]");
-    print_wrapped("Print what each process may do, and why, then exit.");
-    printf("  --version");
-    print_wrapped("Print the version, then exit.");
-    printf("  --help");
-    print_wrapped("Print this text, then exit.");
+    print_option("print-policy[=json]", "", "Print what each process may do, and why, then exit.");
+    print_option("version", "", "Print the version, then exit.");
+    print_option("help", "", "Print this text, then exit.");
 }
 
 /* One error line. `typed` has not been checked by anybody, `wrong` is fit to print. */
