@@ -17,7 +17,8 @@ void http_take_target(struct http_request *request, const char *bytes);
 /** The request line is complete: may its method be forwarded? May refuse. */
 void http_take_method(struct http_request *request, const char *bytes, const struct http_limits *limits);
 
-/** A field's line is complete: check it against those before and keep what it says. May refuse. */
+/** A field's line is complete, and not folded: check it against those before and keep what it says. May
+ * refuse. */
 void http_take_field(struct http_request *request, const char *bytes, const struct http_field *field,
                      const struct http_limits *limits);
 

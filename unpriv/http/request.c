@@ -25,7 +25,8 @@ enum state {
     STATE_VERSION,    /* in the version */
     STATE_LINE_CR,    /* behind the version */
     STATE_LINE_LF,    /* behind the CR of the request line */
-    STATE_FIELD,      /* at the start of a line */
+    STATE_FIELD,      /* at the start of the line behind the request line */
+    STATE_NEXT,       /* at the start of a line behind a field's */
     STATE_NAME,       /* in a field's name */
     STATE_VALUE_LEAD, /* in the blanks before a value */
     STATE_VALUE,      /* in a value */
@@ -263,8 +264,18 @@ static void take_value(struct http_request *request, const struct input *in)
 
 static void take_value_lf(struct http_request *request, const struct input *in)
 {
-    if (take_lf(request, in, STATE_FIELD))
-        http_take_field(request, in->bytes, &request->fields[request->field_count++], in->limits);
+    if (take_lf(request, in, STATE_NEXT))
+        request->field_count++;
+}
+
+/* A field's value is whole when the next line's first byte does not continue it: folding is never 413 or 501.
+ */
+static void take_next(struct http_request *request, const struct input *in)
+{
+    if (!http_char_is(in->bytes[request->scanned], CHAR_BLANK))
+        http_take_field(request, in->bytes, &request->fields[request->field_count - 1], in->limits);
+    if (request->state != STATE_BAD)
+        take_line_start(request, in);
 }
 
 static void take_end_lf(struct http_request *request, const struct input *in)
@@ -301,6 +312,9 @@ static void step(struct http_request *request, const struct input *in)
         break;
     case STATE_FIELD:
         take_line_start(request, in);
+        break;
+    case STATE_NEXT:
+        take_next(request, in);
         break;
     case STATE_NAME:
         take_name(request, in);

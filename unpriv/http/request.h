@@ -3,9 +3,10 @@
  *
  * The caller owns all memory: the bytes, and the structure that this parser fills with spans into them. Feed
  * the whole buffer again each time it has grown; every byte is looked at once, and a verdict does not depend
- * on where the input was cut. A violation is reported at the earliest byte that proves it (of a method at the
- * end of the request line, so that the log has the target; of a field's value at the end of its line), with
- * the status to answer, a reason for the log and its position. There is no lenient mode. RFC 9112 sections 2
+ * on where the input was cut. A violation is reported at the earliest byte that proves it, with the status to
+ * answer, a reason for the log and its position. Two things wait a little: a refused method for the end of
+ * the request line, so that the log has the target; what is wrong with a field's value for the first byte of
+ * the next line, so that a folded line is always called that. There is no lenient mode. RFC 9112 sections 2
  * to 6, RFC 9110 sections 5, 6.4, 7, 9.
  */
 #ifndef METAWARD_UNPRIV_HTTP_REQUEST_H
