@@ -1,8 +1,9 @@
 /*
  * The one address that the worker may connect to.
  *
- * It lies in a page of its own that is read-only and, from Linux 6.10 on, sealed. The filter pins connect() to this
- * pointer and length, and no call that could change a mapping is left, so the address is fixed for good.
+ * It lies in a page of its own that is read-only and, from Linux 6.10 on, sealed. The filter pins connect()
+ * to this pointer and length, and no call that could change a mapping is left, so the address is fixed for
+ * good.
  */
 #ifndef METAWARD_UNPRIV_BACKEND_H
 #define METAWARD_UNPRIV_BACKEND_H
@@ -28,8 +29,8 @@ socklen_t backend_length(void);
 /**
  * Open a connection to the agent: socket() and connect(), both non-blocking.
  *
- * A UNIX socket connects at once or fails at once: EAGAIN (backlog full: try again later, epoll can't wait for it),
- * ENOENT or ECONNREFUSED (no agent), EACCES (not ours to use), EMFILE.
+ * A UNIX socket connects at once or fails at once: EAGAIN (backlog full: try again later, epoll can't wait
+ * for it), ENOENT or ECONNREFUSED (no agent), EACCES (not ours to use), EMFILE.
  *
  * @return a descriptor, close-on-exec and non-blocking; -1 with errno set
  */

@@ -1,0 +1,117 @@
+/*
+ * The steps themselves. See confine.h for their order and reasons.
+ */
+#include "policy/confine.h"
+
+#include "policy/lockdown.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const unsigned long confine_namespaces =
+    CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+/*
+ * The agent's directory becomes the root. It is the directory that is mounted, not the socket, so a socket
+ * that the agent makes anew is found again. The copy is made, narrowed, laid over the directory it came from,
+ * and pivoted into.
+ */
+static bool enter_root(int directory)
+{
+    struct mount_attr narrow = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                            MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW};
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return false;
+    int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return false;
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &narrow, sizeof(narrow)) != 0)
+        return false;
+    if (move_mount(tree, "", directory, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+        return false;
+    /* `tree` now names the mounted copy; the old root is stacked onto it by pivot_root and then taken off. */
+    return fchdir(tree) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 &&
+           chdir("/") == 0 && close(tree) == 0;
+}
+
+/* What no child ever needs. Processes and descriptors follow in the worker, which must first be started. */
+static bool limit_child(rlim_t descriptors)
+{
+    return confine_limit(RLIMIT_CORE, 0) && confine_limit(RLIMIT_FSIZE, CONFINE_FILTER_BYTES) &&
+           confine_limit(RLIMIT_MEMLOCK, 0) && confine_limit(RLIMIT_MSGQUEUE, 0) &&
+           confine_limit(RLIMIT_NOFILE, descriptors);
+}
+
+/* Bounding and ambient sets, and securebits, while CAP_SETPCAP is there; the other sets go with the user. */
+static bool shed_capabilities(void)
+{
+    capng_setpid(0); /* the library remembers the parent's number; 0 is "this process" in any PID namespace */
+    capng_clear(CAPNG_SELECT_ALL);
+    return capng_apply(CAPNG_SELECT_BOUNDS) == 0 &&
+           prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && capng_lock() == 0;
+}
+
+static bool take_ids(uid_t uid, gid_t gid)
+{
+    uid_t ruid, euid, suid;
+    gid_t rgid, egid, sgid;
+    if (uid == 0 || gid == 0) {
+        errno = EINVAL;
+        return false;
+    }
+    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        return false;
+    if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+        return false;
+    if (getresuid(&ruid, &euid, &suid) != 0 || getresgid(&rgid, &egid, &sgid) != 0)
+        return false;
+    bool taken = ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid && sgid == gid;
+    bool returned = setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0 || getgroups(0, NULL) != 0;
+    errno = EPERM;
+    return taken && !returned;
+}
+
+int confine_before_exec(const struct confinement *confinement)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
+        return STEP_NAMESPACES;
+    if (!enter_root(confinement->backend_directory))
+        return STEP_ROOT;
+    if (!limit_child(confinement->descriptors))
+        return STEP_LIMITS;
+    if (!shed_capabilities())
+        return STEP_CAPABILITIES;
+    if (!take_ids(confinement->uid, confinement->gid))
+        return STEP_IDS;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return STEP_NO_NEW_PRIVS;
+    /* Last, because a change of ids clears it. Before this point, end of file on the channel ends the child.
+     */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return STEP_NO_NEW_PRIVS;
+    return 0;
+}
+
+int confine_parent(void)
+{
+    capng_clear(CAPNG_SELECT_ALL);
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || capng_lock() != 0 ||
+        capng_apply(CAPNG_SELECT_ALL) != 0 || capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)
+        return STEP_CAPABILITIES;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !confine_not_dumpable())
+        return STEP_NO_NEW_PRIVS;
+    return 0;
+}

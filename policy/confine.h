@@ -1,0 +1,64 @@
+/*
+ * Everything that confines a child, apart from the system call filter.
+ *
+ * The order is part of the design; each step names itself when it fails and ends the process, and there is no
+ * switch that leaves one out. confine_before_exec() runs in the child that the parent has cloned into new
+ * namespaces, while it still has root's power, so the executable behind it starts with none. The steps from
+ * "memory" on are the worker's own (lockdown.h, inventory.h, filter.h).
+ *
+ *     clone          new PID, network, mount, IPC, UTS and cgroup namespaces: nobody to see, nothing to reach
+ *     session        a session of its own: no terminal
+ *     root           the directory of the agent's socket becomes the root, read-only, nosuid, nodev, noexec
+ *     limits         no core, no files written, no locked memory, no message queues
+ *     capabilities   bounding and ambient sets empty, securebits locked
+ *     user           group, supplementary groups (none), user; no way back, and that is tried
+ *     no_new_privs   nothing that is executed can give power again
+ *     parent death   SIGKILL when the parent ends, however it ends
+ *     descriptors    exactly those that are named
+ *     exec           execveat() on a descriptor, with an empty environment: the nursery
+ *     filter         the nursery's
+ *     fork and exec  the worker, in an address space of its own
+ *     memory         everything reserved
+ *     dumpable       off: /proc/PID belongs to root, no trace, no core
+ *     limits         no processes, no more descriptors than the limits can need
+ *     Landlock       where the kernel has it: no file, no TCP, no abstract socket, no signal outside
+ *     inventory      the descriptors are exactly the expected ones
+ *     filter         the worker's
+ */
+#ifndef METAWARD_POLICY_CONFINE_H
+#define METAWARD_POLICY_CONFINE_H
+
+#include "ipc/steps.h"
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct confinement {
+    uid_t uid;             /* not 0 */
+    gid_t gid;             /* not 0 */
+    int backend_directory; /* O_PATH: becomes the root */
+    rlim_t descriptors;    /* the most that a child may hold */
+};
+
+/* RLIMIT_FSIZE of a child until its filter is exported through a file in memory. */
+#define CONFINE_FILTER_BYTES 16384
+
+/* The flags for the clone() that makes the nursery. */
+extern const unsigned long confine_namespaces;
+
+/**
+ * Steps "session" to "parent death", in the child, single-threaded.
+ *
+ * @return 0, or the step that failed with errno set; the child must then end
+ */
+int confine_before_exec(const struct confinement *confinement);
+
+/**
+ * The parent's own: give up every capability for good, set no_new_privs, not dumpable.
+ *
+ * @return as above
+ */
+int confine_parent(void);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * The numbers of the descriptors that each child is born with. The filters pin some of them.
+ */
+#ifndef METAWARD_POLICY_DESCRIPTORS_H
+#define METAWARD_POLICY_DESCRIPTORS_H
+
+#define CHANNEL_FD 0 /* worker and nursery: SOCK_SEQPACKET to the parent */
+#define LOG_FD     1 /* worker: SOCK_DGRAM, connected by the parent to the log */
+#define EPOLL_FD   2 /* worker: made by libevent before confinement */
+
+/* nursery: the worker's executable, opened by the parent at start. It stands at LOG_FD as well, to keep that
+ * number taken: a received descriptor must never be the one that a new worker's log is put in place of. */
+#define NURSERY_EXECUTABLE_FD 2
+
+#define REPORT_FD 9 /* sanitized builds only: where the sanitizers write their reports */
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The steps themselves. See confine.h for their order and reasons.
+ */
+#include "policy/lockdown.h"
+
+#include "policy/landlock.h"
+
+#include <sys/prctl.h>
+
+bool confine_limit(__rlimit_resource_t resource, rlim_t value)
+{
+    struct rlimit limit = {value, value};
+    return setrlimit(resource, &limit) == 0;
+}
+
+bool confine_not_dumpable(void)
+{
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+int confine_worker(void)
+{
+    if (!confine_not_dumpable())
+        return STEP_NO_NEW_PRIVS;
+    if (!confine_limit(RLIMIT_NPROC, 0) || !confine_limit(RLIMIT_FSIZE, 0))
+        return STEP_LIMITS;
+    return landlock_apply() ? 0 : STEP_LANDLOCK;
+}

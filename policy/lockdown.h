@@ -1,0 +1,27 @@
+/*
+ * The worker's last steps before its filter: dumpable, limits, Landlock. confine.h has the whole order.
+ */
+#ifndef METAWARD_POLICY_LOCKDOWN_H
+#define METAWARD_POLICY_LOCKDOWN_H
+
+#include "ipc/steps.h"
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+/** Set soft and hard limit. @return false with errno set */
+bool confine_limit(__rlimit_resource_t resource, rlim_t value);
+
+/** Make the process not dumpable: /proc/PID belongs to root, nobody may trace, no core. @return false with
+ * errno set */
+bool confine_not_dumpable(void);
+
+/**
+ * Steps "dumpable" to "Landlock", in the worker. Its filter must be compiled already: no file can be written
+ * after.
+ *
+ * @return 0, or the step that failed (enum step) with errno set
+ */
+int confine_worker(void);
+
+#endif

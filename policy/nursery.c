@@ -1,0 +1,93 @@
+/*
+ * The nursery's policy: start a worker, tell of its end, and what a worker needs until its own filter stands.
+ *
+ * The nursery reads nothing but the parent's messages. A filter is inherited and can only be narrowed, so
+ * this one must contain the worker's calls and those of its start: the loader's part of a static executable,
+ * reserving memory, Landlock, limits, its own filter. Opening files, changing identity, entering or making
+ * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte.
+ */
+#include "policy/descriptors.h"
+#include "policy/table.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static const struct policy_line lines[] = {
+    /* the nursery's own */
+    BARE(ppoll, "wait for the parent and for a worker's end"),
+    PINNED(clone, "start a worker; no flag that would make a namespace or share memory",
+           INT(0, SIGCHLD | CLONE_PIDFD)),
+    PINNED(execveat, "the worker's executable, on the descriptor opened by the parent, and nothing else",
+           INT(0, NURSERY_EXECUTABLE_FD), INT(4, AT_EMPTY_PATH)),
+    BARE(wait4, "learn how a worker ended"),
+    PINNED(kill, "end a worker that the parent no longer trusts", INT(1, SIGKILL)),
+    PINNED(dup3, "put a new worker's channel in its place", INT(1, CHANNEL_FD)),
+    PINNED(dup3, "put a new worker's log in its place", INT(1, LOG_FD)),
+    /* a worker's start: the C library */
+    BARE(brk, "a worker's start: the compiler of the filter allocates"),
+    BARE(mmap, "a worker's start: reserve all memory"),
+    BARE(munmap, "a worker's start: give back the filter compiler's memory"),
+    BARE(mprotect, "a worker's start: relocation made read-only, the agent's address made read-only"),
+    BARE(arch_prctl, "a worker's start: thread-local storage"),
+    BARE(set_tid_address, "a worker's start: C library"),
+    BARE(set_robust_list, "a worker's start: C library"),
+    BARE(rseq, "a worker's start: C library"),
+    BARE(prlimit64, "a worker's start: resource limits down to its floor"),
+    BARE(getrandom, "a worker's start: the hash key, the allocator's secrets"),
+    BARE(readlinkat, "a worker's start: C library looks for its own path and finds none"),
+    BARE(readlink, "a worker's start: C library looks for its own path and finds none"),
+    /* a worker's start: its own steps */
+    PINNED(fcntl, "a worker's start: which descriptors are open", INT(1, F_GETFD)),
+    PINNED(getsockopt, "a worker's start: of which kind they are", INT(1, SOL_SOCKET)),
+    BARE(epoll_create1, "a worker's start: libevent"),
+    PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE)),
+    BARE(landlock_create_ruleset, "a worker's start: Landlock"),
+    BARE(landlock_restrict_self, "a worker's start: Landlock"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+    BARE(memfd_create, "a worker's start: libseccomp exports the filter"),
+    BARE(write, "a worker's start: libseccomp exports the filter"),
+    BARE(pread64, "a worker's start: libseccomp exports the filter"),
+    BARE(seccomp, "a worker's start: its own filter"),
+    /* the worker's calls; its own filter pins them more closely */
+    BARE(epoll_wait, "for the worker"),
+    BARE(epoll_ctl, "for the worker"),
+    BARE(recvfrom, "for the worker"),
+    BARE(sendto, "for the worker and for the nursery's reports"),
+    BARE(accept4, "for the worker"),
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+    PINNED(shutdown, "for the worker", INT(1, SHUT_WR)),
+    BARE(close, "for both"),
+    PINNED(recvmsg, "the parent's orders, for both", INT(0, CHANNEL_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    BARE_UNUSED(clock_gettime, "for the worker",
+                "answered by the vDSO where the clock source allows, without a system call"),
+    BARE(exit_group, "for both"),
+};
+
+#ifdef METAWARD_SANITIZED
+static const char for_sanitizers[] = "sanitizers: start, print a report and stop";
+/* The sanitizers' runtimes start their own way, and are inherited by the worker that a sanitized nursery
+ * forks. */
+static const struct policy_line more[] = {
+#define DELTA(call)                                                                                          \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
+    }
+    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
+    DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
+    DELTA(madvise),     DELTA(mremap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
+};
+#define MORE more, sizeof(more) / sizeof(more[0])
+#else
+#define MORE NULL, 0
+#endif
+
+const struct policy policy_nursery = {"nursery", lines, sizeof(lines) / sizeof(lines[0]), MORE};

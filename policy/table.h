@@ -1,0 +1,78 @@
+/*
+ * The words that policy tables are written with. Only for the tables themselves.
+ */
+#ifndef METAWARD_POLICY_TABLE_H
+#define METAWARD_POLICY_TABLE_H
+
+#include "policy/policy.h"
+
+#include <sys/syscall.h>
+
+/* One pinned argument: 32 bits as the kernel takes ints, a whole pointer, or the one address. */
+#define INT(n, v)                                                                                            \
+    {                                                                                                        \
+        .argument = (n), .mask = 0xffffffffU, .value = (uint32_t)(v), .text = #v                             \
+    }
+#define BITS(n, m, v)                                                                                        \
+    {                                                                                                        \
+        .argument = (n), .mask = (uint32_t)(m), .value = (uint32_t)(v), .text = #v                           \
+    }
+#define NONE(n)                                                                                              \
+    {                                                                                                        \
+        .argument = (n), .mask = UINT64_MAX, .value = 0, .text = "NULL"                                      \
+    }
+#define ADDRESS(n)                                                                                           \
+    {                                                                                                        \
+        .argument = (n), .source = POLICY_ADDRESS, .mask = UINT64_MAX, .text = "the pinned address"          \
+    }
+#define ADDRESS_LEN(n)                                                                                       \
+    {                                                                                                        \
+        .argument = (n), .source = POLICY_ADDRESS_LENGTH, .mask = 0xffffffffU, .text = "its length"          \
+    }
+
+#define COUNT_PINS(...) (sizeof((struct policy_pin[]){__VA_ARGS__}) / sizeof(struct policy_pin))
+
+#define BARE(call, reason)                                                                                   \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .why = (reason)                                                 \
+    }
+#define PINNED(call, reason, ...)                                                                            \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .why = (reason), .pin_count = COUNT_PINS(__VA_ARGS__),          \
+        .pins = {                                                                                            \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define REFUSED(call, err, reason)                                                                           \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .action = POLICY_REFUSE, .error = (err), .why = (reason)        \
+    }
+
+/* A line that tests can't reach on every machine, with the reason. */
+#define BARE_UNUSED(call, reason, because)                                                                   \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .why = (reason), .unused = (because)                            \
+    }
+#define REFUSED_UNUSED(call, err, reason, because)                                                           \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .action = POLICY_REFUSE, .error = (err), .why = (reason),       \
+        .unused = (because)                                                                                  \
+    }
+#define PINNED_UNUSED(call, reason, because, ...)                                                            \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .why = (reason), .unused = (because),                           \
+        .pin_count = COUNT_PINS(__VA_ARGS__), .pins = {                                                      \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+
+/* Linux 6.10; not in every libc's list of numbers. */
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+extern const struct policy policy_parent;
+extern const struct policy policy_nursery;
+extern const struct policy policy_worker;
+
+#endif

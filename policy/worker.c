@@ -1,0 +1,67 @@
+/*
+ * The worker's policy: twelve system calls, pinned wherever a value is known.
+ *
+ * The worker is what the guests talk to. It can accept, receive, send, close, wait, and connect to one
+ * address that it cannot change. It can't name anything else: no path, no process, no other address, no new
+ * descriptor kind, no new memory. The pin on connect() is a pointer, and it holds because no call that could
+ * change a mapping is left.
+ */
+#include "policy/descriptors.h"
+#include "policy/table.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static const struct policy_line lines[] = {
+    PINNED(epoll_wait, "wait for guests, the agent, the channel and time", INT(0, EPOLL_FD)),
+    PINNED(epoll_ctl, "watch a new connection, stop watching an old one", INT(0, EPOLL_FD)),
+    PINNED(recvfrom, "read from guests and from the agent; no address asked for", INT(3, 0), NONE(4),
+           NONE(5)),
+    PINNED(sendto, "write to guests, the agent, the log and the channel; to connected sockets only",
+           INT(3, MSG_NOSIGNAL | MSG_DONTWAIT), NONE(4), INT(5, 0)),
+    PINNED(accept4, "take a guest's connection from a listener", INT(3, SOCK_NONBLOCK | SOCK_CLOEXEC)),
+    PINNED(socket, "a stream socket for one request to the agent", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    PINNED(connect, "to the agent's address, which lies in a read-only page", ADDRESS(1), ADDRESS_LEN(2)),
+    PINNED(shutdown, "end our half first, so that a refused guest can read why", INT(1, SHUT_WR)),
+    BARE(close, "connections end"),
+    PINNED(recvmsg, "listeners and orders from the parent", INT(0, CHANNEL_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    BARE_UNUSED(clock_gettime, "time-outs and the time in log lines",
+                "answered by the vDSO where the clock source allows, without a system call"),
+    BARE(exit_group, "end after a drain or when the parent is gone"),
+    REFUSED_UNUSED(mmap, ENOMEM, "memory is fixed; a library that asks hears that there is none",
+                   "nothing asks"),
+    REFUSED_UNUSED(munmap, ENOMEM, "memory is fixed", "nothing asks"),
+    REFUSED_UNUSED(mremap, ENOMEM, "memory is fixed", "nothing asks"),
+    REFUSED_UNUSED(mprotect, ENOMEM, "memory is fixed", "nothing asks"),
+    REFUSED_UNUSED(madvise, ENOMEM, "memory is fixed", "nothing asks"),
+    REFUSED_UNUSED(brk, ENOMEM, "memory is fixed", "nothing asks"),
+};
+
+#ifdef METAWARD_SANITIZED
+static const char for_reports[] = "sanitizers: print a report and stop";
+static const char for_shadow[] = "sanitizers: shadow memory and quarantine";
+/* What the sanitizers' runtimes need to find and tell an error. Printed by --print-policy and at every start.
+ */
+static const struct policy_line more[] = {
+    {.number = SYS_write, .name = "write", .delta = true, .why = for_reports},
+    {.number = SYS_getpid, .name = "getpid", .delta = true, .why = for_reports},
+    {.number = SYS_gettid, .name = "gettid", .delta = true, .why = for_reports},
+    {.number = SYS_tgkill, .name = "tgkill", .delta = true, .why = for_reports},
+    {.number = SYS_rt_sigprocmask, .name = "rt_sigprocmask", .delta = true, .why = for_reports},
+    {.number = SYS_rt_sigaction, .name = "rt_sigaction", .delta = true, .why = for_reports},
+    {.number = SYS_sigaltstack, .name = "sigaltstack", .delta = true, .why = for_reports},
+    {.number = SYS_sched_yield, .name = "sched_yield", .delta = true, .why = for_reports},
+    {.number = SYS_readlink, .name = "readlink", .delta = true, .why = for_reports},
+    {.number = SYS_openat, .name = "openat", .delta = true, .why = for_reports},
+    {.number = SYS_open, .name = "open", .delta = true, .why = for_reports},
+    {.number = SYS_futex, .name = "futex", .delta = true, .why = for_shadow},
+};
+#define MORE more, sizeof(more) / sizeof(more[0])
+#else
+#define MORE NULL, 0
+#endif
+
+const struct policy policy_worker = {"worker", lines, sizeof(lines) / sizeof(lines[0]), MORE};

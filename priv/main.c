@@ -1,0 +1,147 @@
+/*
+ * metawardd, the parent: from the command line to a confined, serving worker.
+ *
+ * Everything that needs power happens here in one line, in this order: tidy what was inherited, read the
+ * command line, fetch accounts, files and sockets, go into the background, supervise. Each step that fails
+ * ends the program with an exit status of its own (ipc/steps.h) and one line that says what to do.
+ */
+#include "ipc/config.h"
+#include "ipc/steps.h"
+#include "policy/account.h"
+#include "policy/policy.h"
+#include "priv/options.h"
+#include "priv/pidfile.h"
+#include "priv/report.h"
+#include "priv/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct config config;
+static struct prepared prepared;
+static struct pidfile pidfile;
+static int starter = -1; /* where the process that was started waits for the exit status */
+
+/* Nothing that we were started with goes on to a child: no descriptor, no environment, no umask. */
+static int tidy(void)
+{
+    int null = open("/dev/null", O_RDWR);
+    while (null >= 0 && null < 3)
+        null = dup(null);
+    if (null < 0 || close_range(3, ~0U, 0) != 0 || clearenv() != 0)
+        return report_failed(STEP_DESCRIPTORS, errno, "");
+    umask(077);
+    return 0;
+}
+
+/* The log's times are local; the worker can't ask for the zone, so it is told. */
+static void tell_time_zone(void)
+{
+    time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) != NULL)
+        config.worker.utc_offset = (int32_t)local.tm_gmtoff;
+}
+
+/* Fork twice; the first process stays until it hears how the start went, and ends with that status. */
+static int go_into_background(void)
+{
+    int ends[2];
+    unsigned char status = STEP_DAEMONIZE;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return report_failed(STEP_DAEMONIZE, errno, "");
+    pid_t child = fork();
+    if (child > 0) {
+        close(ends[1]);
+        if (read(ends[0], &status, 1) != 1)
+            report_failed(STEP_DAEMONIZE, 0, "the process in the background ended");
+        _exit(status);
+    }
+    if (child < 0 || setsid() < 0)
+        return report_failed(STEP_DAEMONIZE, errno, "");
+    close(ends[0]);
+    child = fork();
+    if (child > 0)
+        _exit(0);
+    starter = ends[1];
+    return child == 0 ? 0 : report_failed(STEP_DAEMONIZE, errno, "");
+}
+
+/* Let the starter go, with this status. Whoever reads our 0, 1 and 2 sees their end before that. */
+static int let_go(int status)
+{
+    unsigned char byte = (unsigned char)status;
+    if (starter < 0)
+        return 0;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; status == 0 && fd < 3; fd++) {
+        if (null < 0 || dup2(null, fd) < 0)
+            return report_failed(STEP_DAEMONIZE, errno, "/dev/null");
+    }
+    close(null);
+    bool told = write(starter, &byte, 1) == 1;
+    close(starter);
+    starter = -1;
+    return told ? 0 : report_failed(STEP_DAEMONIZE, EPIPE, "");
+}
+
+static int write_pid(void)
+{
+    char error[PIDFILE_ERROR_SIZE];
+    if (config.pid_file[0] != '\0' && pidfile_write(config.pid_file, getpid(), &pidfile, error) != 0)
+        return report_failed(STEP_PID_FILE, 0, error);
+    return 0;
+}
+
+static int prepare(void)
+{
+    int step = account_resolve(config.user, config.group, &prepared.account);
+    if (step != 0)
+        return report_failed(step, errno, prepared.account.subject);
+    tell_time_zone();
+    step = prepare_executable(&prepared);
+    if (step == 0)
+        step = prepare_backend(&config, &prepared);
+    if (step == 0)
+        step = prepare_listeners(&config, &prepared);
+    return step;
+}
+
+static int run(void)
+{
+    int step = prepare();
+    if (step == 0 && config.daemonize)
+        step = go_into_background();
+    if (step == 0)
+        step = supervise(&config, &prepared, &(const struct milestones){write_pid, let_go});
+    let_go(step);
+    if (config.pid_file[0] != '\0' && pidfile_remove(&pidfile) != 0) {
+        report_failed(STEP_CLEANUP, errno, config.pid_file);
+        step = step != 0 ? step : STEP_CLEANUP;
+    }
+    return step;
+}
+
+int main(int argc, char **argv)
+{
+    int status = tidy();
+    if (status != 0)
+        return status;
+    switch (options_read(argc, argv, &config)) {
+    case OPTIONS_RUN:
+        return geteuid() == 0 ? run() : report_failed(STEP_PRIVILEGE, EPERM, "");
+    case OPTIONS_POLICY:
+        return policy_print(STDOUT_FILENO, false) ? 0 : 1;
+    case OPTIONS_POLICY_JSON:
+        return policy_print(STDOUT_FILENO, true) ? 0 : 1;
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_BAD:
+        break;
+    }
+    return STEP_USAGE;
+}

@@ -1,0 +1,37 @@
+/*
+ * What the parent fetches while it still has root's power: files, a namespace, sockets.
+ *
+ * Every function reports its own failure and returns the step that is then the exit status, or 0.
+ */
+#ifndef METAWARD_PRIV_PREPARE_H
+#define METAWARD_PRIV_PREPARE_H
+
+#include "ipc/config.h"
+#include "policy/account.h"
+
+struct prepared {
+    struct account account;
+    int executable;        /* O_PATH: metaward-worker */
+    int backend_directory; /* O_PATH */
+    int listeners[CONFIG_LISTENERS_MAX];
+};
+
+/**
+ * Open the worker's executable by the path that was compiled in, one component after another: none may be a
+ * symbolic link, belong to somebody else than root, or be writable by others (a sticky directory excepted).
+ */
+int prepare_executable(struct prepared *out);
+
+/** Open the directory of the agent's socket. The socket itself need not be there yet. */
+int prepare_backend(const struct config *config, struct prepared *out);
+
+/**
+ * Make the listeners, inside the network namespace where one is named, and come back.
+ *
+ * No SO_REUSEPORT: a second instance on the same address must fail. IPv6 addresses are bound freely
+ * (IPV6_FREEBIND, Linux 4.15), so that a tentative one neither delays nor fails the start. TCP_NODELAY is set
+ * here, for accepted sockets inherit it.
+ */
+int prepare_listeners(const struct config *config, struct prepared *out);
+
+#endif

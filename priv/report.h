@@ -1,0 +1,27 @@
+/*
+ * What the parent has to say: one line an event, to stderr until it has started, then to the log that was
+ * chosen.
+ */
+#ifndef METAWARD_PRIV_REPORT_H
+#define METAWARD_PRIV_REPORT_H
+
+#include "ipc/settings.h"
+
+/** From now on lines go to this log: a connected datagram socket for LOG_TO_SYSLOG, descriptor 2 for
+ * LOG_TO_STDERR. */
+void report_open(const char *uuid, enum log_target target, int socket);
+
+/** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits. */
+void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * One line that says what failed, on what, with which errno, and what to do.
+ *
+ * @param step    enum step
+ * @param error   errno, or 0 where the kernel was not asked
+ * @param subject the file, address or name it was about; "" where there is none
+ * @return the step, which is the exit status
+ */
+int report_failed(int step, int error, const char *subject);
+
+#endif

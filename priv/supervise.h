@@ -1,0 +1,27 @@
+/*
+ * The parent's life: bring up a worker, give up all power, and keep a worker running until told to end.
+ *
+ * The listeners stay open here, so guests that knock while a worker is being replaced wait in the backlog and
+ * are not refused. The parent is not on the way of a request. What a child says is only ever a message type
+ * and a number; a message that does not validate means that the worker is no longer itself: it is killed and
+ * another is started.
+ */
+#ifndef METAWARD_PRIV_SUPERVISE_H
+#define METAWARD_PRIV_SUPERVISE_H
+
+#include "priv/prepare.h"
+
+/* What the program's start has to do on the way; each returns 0 or the step that failed, reported. */
+struct milestones {
+    int (*serving)(void);     /* the first worker serves, and the power is still there: write the pid file */
+    int (*settled)(int zero); /* the power is gone: let the process go that waits for the start's end */
+};
+
+/**
+ * Run until a signal ends it: SIGTERM and SIGINT at once, SIGQUIT after the requests in flight.
+ *
+ * @return the exit status
+ */
+int supervise(const struct config *config, struct prepared *prepared, const struct milestones *milestones);
+
+#endif

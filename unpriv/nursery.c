@@ -1,0 +1,163 @@
+/*
+ * The nursery's loop. See nursery.h for the theory.
+ */
+#include "unpriv/nursery.h"
+
+#include "ipc/channel.h"
+#include "ipc/steps.h"
+#include "policy/descriptors.h"
+#include "policy/filter.h"
+#include "policy/inventory.h"
+#include "policy/lockdown.h"
+#include "unpriv/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct nursery {
+    struct channel channel;
+    struct pollfd polled[1 + MESSAGE_SLOTS]; /* the channel, then a pidfd for each slot */
+    pid_t pids[MESSAGE_SLOTS];
+    const char *name;
+};
+
+static bool report(struct nursery *nursery, enum message_type type, unsigned slot, int status, int step)
+{
+    struct message message;
+    message_begin(&message, type);
+    message.slot = (uint16_t)slot;
+    message.status = status;
+    message.step = step;
+    return channel_send(&nursery->channel, &message, NULL) == CHANNEL_OK;
+}
+
+/* In the new child: put its two descriptors in place and become the worker. Returns only where that failed.
+ */
+static int become_worker(const struct nursery *nursery, const int fds[2])
+{
+    if (dup3(fds[0], CHANNEL_FD, 0) < 0 || dup3(fds[1], LOG_FD, 0) < 0)
+        return STEP_EXEC;
+#ifdef METAWARD_SANITIZED
+    /* The root holds no shared library to execute with: a sanitized nursery becomes the worker itself. */
+    for (unsigned slot = 0; slot < MESSAGE_SLOTS; slot++) {
+        if (nursery->polled[1 + slot].fd >= 0)
+            close(nursery->polled[1 + slot].fd);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    close(NURSERY_EXECUTABLE_FD);
+    return start_worker();
+#else
+    char *const arguments[] = {"metaward-worker", "worker", (char *)(uintptr_t)nursery->name, NULL};
+    char *const environment[] = {NULL};
+    syscall(SYS_execveat, NURSERY_EXECUTABLE_FD, "", arguments, environment, AT_EMPTY_PATH);
+    return start_failed(STEP_EXEC);
+#endif
+}
+
+static bool spawn(struct nursery *nursery, unsigned slot, const int fds[2])
+{
+    int pidfd = -1;
+    long pid = syscall(SYS_clone, SIGCHLD | CLONE_PIDFD, NULL, &pidfd, NULL, 0);
+    if (pid == 0)
+        _exit(become_worker(nursery, fds));
+    if (pid < 0)
+        return report(nursery, MSG_FAILED, slot, errno, STEP_EXEC);
+    nursery->pids[slot] = (pid_t)pid;
+    nursery->polled[1 + slot] = (struct pollfd){.fd = pidfd, .events = POLLIN};
+    return true;
+}
+
+/* A message from the parent. */
+static int obey(struct nursery *nursery)
+{
+    struct received received;
+    switch (channel_receive(&nursery->channel, PHASE_NURSERY, &received)) {
+    case CHANNEL_OK:
+        break;
+    case CHANNEL_AGAIN:
+        return 0;
+    case CHANNEL_CLOSED:
+        _exit(0); /* the parent is gone or wants us gone; the workers go with us */
+    default:
+        return STEP_CHANNEL;
+    }
+    unsigned slot = received.message.slot;
+    bool done;
+    if (received.message.type == MSG_SPAWN) {
+        done = nursery->pids[slot] == 0 && spawn(nursery, slot, received.fds);
+        close(received.fds[0]);
+        close(received.fds[1]);
+    } else {
+        done = nursery->pids[slot] == 0 || kill(nursery->pids[slot], SIGKILL) == 0;
+    }
+    return done ? 0 : STEP_CHANNEL;
+}
+
+static bool bury(struct nursery *nursery, unsigned slot)
+{
+    int status = 0;
+    if (wait4(nursery->pids[slot], &status, 0, NULL) != nursery->pids[slot])
+        return false;
+    close(nursery->polled[1 + slot].fd);
+    nursery->polled[1 + slot].fd = -1;
+    nursery->pids[slot] = 0;
+    return report(nursery, MSG_EXITED, slot, status, 0);
+}
+
+static int serve(struct nursery *nursery)
+{
+    for (;;) {
+        if (ppoll(nursery->polled, 1 + MESSAGE_SLOTS, NULL, NULL) < 0 && errno != EINTR)
+            return STEP_CHANNEL;
+        for (unsigned slot = 0; slot < MESSAGE_SLOTS; slot++) {
+            if (nursery->polled[1 + slot].revents != 0 && !bury(nursery, slot))
+                return STEP_CHANNEL;
+        }
+        if (nursery->polled[0].revents != 0) {
+            int step = obey(nursery);
+            if (step != 0)
+                return step;
+        }
+    }
+}
+
+static int confine(void)
+{
+    static struct filter filter;
+    static const struct descriptor expected[] = {
+        {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_NO_SOCKET}, {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
+    if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
+        return STEP_INVENTORY;
+    if (fcntl(LOG_FD, F_SETFD, FD_CLOEXEC) != 0 || fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0)
+        return STEP_DESCRIPTORS;
+    if (!confine_not_dumpable())
+        return STEP_NO_NEW_PRIVS;
+    if (!filter_build(policy_of(POLICY_NURSERY), NULL, &filter) || !filter_load(&filter))
+        return STEP_FILTER;
+    return 0;
+}
+
+int nursery_run(const char *name)
+{
+    static struct nursery nursery;
+    nursery.name = name;
+    channel_begin(&nursery.channel, CHANNEL_FD);
+    nursery.polled[0] = (struct pollfd){.fd = CHANNEL_FD, .events = POLLIN};
+    for (unsigned i = 0; i < MESSAGE_SLOTS; i++)
+        nursery.polled[1 + i].fd = -1;
+    int step = confine();
+    if (step != 0) {
+        report(&nursery, MSG_FAILED, 0, errno, step);
+        return step;
+    }
+    if (!report(&nursery, MSG_NURSERY_READY, 0, 0, 0))
+        return STEP_CHANNEL;
+    return serve(&nursery);
+}

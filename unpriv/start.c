@@ -1,0 +1,166 @@
+/*
+ * The worker's start and its side of the channel. See start.h for the theory.
+ */
+#include "unpriv/start.h"
+
+#include "ipc/channel.h"
+#include "ipc/steps.h"
+#include "policy/descriptors.h"
+#include "policy/filter.h"
+#include "policy/inventory.h"
+#include "policy/lockdown.h"
+#include "unpriv/backend.h"
+#include "unpriv/log.h"
+#include "unpriv/worker/serve.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <poll.h>
+#include <unistd.h>
+
+static struct channel channel;
+static uint32_t phase = PHASE_WORKER_START;
+
+static bool tell(enum message_type type, int status, int step)
+{
+    struct message message;
+    message_begin(&message, type);
+    message.status = status;
+    message.step = step;
+    return channel_send(&channel, &message, NULL) == CHANNEL_OK;
+}
+
+int start_failed(int step)
+{
+    int error = errno;
+    if (channel.fd != CHANNEL_FD || channel.sent == 0)
+        channel_begin(&channel, CHANNEL_FD);
+    tell(MSG_FAILED, error, step);
+    return step;
+}
+
+/* The parent can't be told when the channel itself fails: the exit status says it. */
+static _Noreturn void end(int status)
+{
+    _exit(status);
+}
+
+static void obey(const struct received *received)
+{
+    const struct message *message = &received->message;
+    switch ((enum message_type)message->type) {
+    case MSG_LISTENER:
+        if (!serve_listener(message->slot, received->fds[0], &message->body.address))
+            end(STEP_LISTEN);
+        break;
+    case MSG_SERVE:
+        if (!serve_start() || !tell(MSG_SERVING, 0, 0))
+            end(STEP_EVENTS);
+        phase = PHASE_WORKER;
+        break;
+    case MSG_DRAIN:
+        serve_drain();
+        break;
+    default:
+        end(STEP_CHANNEL); /* the phase table lets nothing else through */
+    }
+}
+
+/* Read what the parent has sent; its end is ours. */
+static void on_channel(evutil_socket_t fd, short events, void *context)
+{
+    (void)fd;
+    (void)events;
+    (void)context;
+    for (;;) {
+        struct received received;
+        switch (channel_receive(&channel, phase, &received)) {
+        case CHANNEL_OK:
+            obey(&received);
+            break;
+        case CHANNEL_AGAIN:
+            return;
+        case CHANNEL_CLOSED:
+            end(0);
+        case CHANNEL_BAD:
+        case CHANNEL_ERROR:
+            end(STEP_CHANNEL);
+        }
+    }
+}
+
+static void on_log_broken(int error)
+{
+    tell(MSG_LOG_BROKEN, error, 0);
+}
+
+static bool await_settings(struct received *received)
+{
+    struct pollfd polled = {.fd = CHANNEL_FD, .events = POLLIN};
+    for (;;) {
+        switch (channel_receive(&channel, phase, received)) {
+        case CHANNEL_OK:
+            return true;
+        case CHANNEL_CLOSED:
+            end(0);
+        case CHANNEL_BAD:
+        case CHANNEL_ERROR:
+            return false;
+        case CHANNEL_AGAIN:
+            if (ppoll(&polled, 1, NULL, NULL) < 0 && errno != EINTR)
+                return false;
+        }
+    }
+}
+
+/* The last steps, in the order that policy/confine.h gives. */
+static int confine(void)
+{
+    static struct filter filter;
+    static const struct descriptor expected[] = {
+        {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_LOG}, {EPOLL_FD, KIND_NO_SOCKET}};
+    const struct policy_values values = {backend_address(), backend_length()};
+    if (!filter_build(policy_of(POLICY_WORKER), &values, &filter))
+        return STEP_FILTER;
+    int step = confine_worker();
+    if (step != 0)
+        return step;
+    if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
+        return STEP_INVENTORY;
+    return filter_load(&filter) ? 0 : STEP_FILTER;
+}
+
+/* Memory, the agent's address, the event loop: everything that still needs to ask the kernel for something.
+ */
+static int prepare(const struct settings *settings)
+{
+    static struct event channel_event;
+    if (!log_open(settings, on_log_broken) || !serve_reserve(settings))
+        return STEP_MEMORY;
+    if (!backend_pin(settings->backend))
+        return STEP_BACKEND_ADDRESS;
+    struct event_base *base = serve_events();
+    if (base == NULL ||
+        event_assign(&channel_event, base, CHANNEL_FD, EV_READ | EV_PERSIST, on_channel, NULL) != 0 ||
+        event_add(&channel_event, NULL) != 0)
+        return STEP_EVENTS;
+    return 0;
+}
+
+int start_worker(void)
+{
+    struct received received;
+    channel_begin(&channel, CHANNEL_FD);
+    if (!await_settings(&received))
+        return start_failed(STEP_CHANNEL);
+    int step = prepare(&received.message.body.settings);
+    if (step == 0)
+        step = confine();
+    if (step != 0)
+        return start_failed(step);
+    phase = PHASE_WORKER_LISTENERS;
+    if (!tell(MSG_READY, 0, 0))
+        return STEP_CHANNEL;
+    return serve_run() == 0 ? 0 : STEP_EVENTS;
+}
