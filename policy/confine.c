@@ -22,27 +22,37 @@
 const unsigned long confine_namespaces =
     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-/*
- * The agent's directory becomes the root. It is the directory that is mounted, not the socket, so a socket
- * that the agent makes anew is found again. The copy is made, narrowed, laid over the directory it came from,
- * and pivoted into.
- */
-static bool enter_root(int directory)
+#ifdef METAWARD_SANITIZED
+/* The sanitizers' runtimes are shared libraries, so a sanitized child keeps the host's tree, read-only. */
+#define ROOT_FLAGS AT_RECURSIVE
+#define ROOT_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID)
+#else
+#define ROOT_FLAGS 0
+#define ROOT_ATTRS                                                                                           \
+    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW)
+#endif
+
+int confine_tree(int directory)
 {
-    struct mount_attr narrow = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                            MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW};
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-        return false;
-    int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr narrow = {.attr_set = ROOT_ATTRS};
+    int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ROOT_FLAGS);
     if (tree < 0)
-        return false;
-    if (mount_setattr(tree, "", AT_EMPTY_PATH, &narrow, sizeof(narrow)) != 0)
-        return false;
-    if (move_mount(tree, "", directory, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
-        return false;
-    /* `tree` now names the mounted copy; the old root is stacked onto it by pivot_root and then taken off. */
-    return fchdir(tree) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 &&
-           chdir("/") == 0 && close(tree) == 0;
+        return -1;
+    if (mount_setattr(tree, "", AT_EMPTY_PATH | ROOT_FLAGS, &narrow, sizeof(narrow)) == 0)
+        return tree;
+    int error = errno;
+    close(tree);
+    errno = error;
+    return -1;
+}
+
+/* Lay the tree over the root, pivot into it (the old root is then stacked onto it), and take the old root
+ * off. */
+static bool enter_root(int tree)
+{
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == 0 && fchdir(tree) == 0 &&
+           syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
 }
 
 /* What no child ever needs. Processes and descriptors follow in the worker, which must first be started. */
@@ -88,7 +98,7 @@ int confine_before_exec(const struct confinement *confinement)
     sigemptyset(&none);
     if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         return STEP_NAMESPACES;
-    if (!enter_root(confinement->backend_directory))
+    if (!enter_root(confinement->root))
         return STEP_ROOT;
     if (!limit_child(confinement->descriptors))
         return STEP_LIMITS;

@@ -35,10 +35,10 @@
 #include <sys/types.h>
 
 struct confinement {
-    uid_t uid;             /* not 0 */
-    gid_t gid;             /* not 0 */
-    int backend_directory; /* O_PATH: becomes the root */
-    rlim_t descriptors;    /* the most that a child may hold */
+    uid_t uid;          /* not 0 */
+    gid_t gid;          /* not 0 */
+    int root;           /* from confine_tree() */
+    rlim_t descriptors; /* the most that a child may hold */
 };
 
 /* RLIMIT_FSIZE of a child until its filter is exported through a file in memory. */
@@ -46,6 +46,16 @@ struct confinement {
 
 /* The flags for the clone() that makes the nursery. */
 extern const unsigned long confine_namespaces;
+
+/**
+ * Make the child's root out of the directory of the agent's socket: a detached mount of it, read-only,
+ * nosuid, nodev, noexec, without symbolic links (Linux 5.12). It is the directory that is mounted, not the
+ * socket, so a socket that the agent makes anew is found again. In the parent, before the clone.
+ *
+ * @param directory O_PATH descriptor
+ * @return a descriptor of the mount, close-on-exec; -1 with errno set
+ */
+int confine_tree(int directory);
 
 /**
  * Steps "session" to "parent death", in the child, single-threaded.

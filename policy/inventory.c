@@ -16,8 +16,8 @@ static bool of_kind(const struct descriptor *d)
     int type = 0;
     socklen_t length = sizeof(type);
     bool is_socket = getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-    if (d->kind == KIND_NO_SOCKET)
-        return !is_socket && errno == ENOTSOCK;
+    if (d->kind == KIND_NO_SOCKET) /* getsockopt() does not see an O_PATH descriptor at all, fcntl() does */
+        return !is_socket && fcntl(d->fd, F_GETFD) >= 0;
     int domain = 0;
     length = sizeof(domain);
     if (!is_socket || getsockopt(d->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0)

@@ -31,6 +31,7 @@ static const struct policy_line lines[] = {
     BARE(brk, "a worker's start: the compiler of the filter allocates"),
     BARE(mmap, "a worker's start: reserve all memory"),
     BARE(munmap, "a worker's start: give back the filter compiler's memory"),
+    BARE(madvise, "a worker's start: give back the filter compiler's memory"),
     BARE(mprotect, "a worker's start: relocation made read-only, the agent's address made read-only"),
     BARE(arch_prctl, "a worker's start: thread-local storage"),
     BARE(set_tid_address, "a worker's start: C library"),
@@ -43,6 +44,11 @@ static const struct policy_line lines[] = {
     /* a worker's start: its own steps */
     PINNED(fcntl, "a worker's start: which descriptors are open", INT(1, F_GETFD)),
     PINNED(getsockopt, "a worker's start: of which kind they are", INT(1, SOL_SOCKET)),
+    BARE(getuid, "a worker's start: libevent asks whether it runs set-user-id"),
+    BARE(geteuid, "a worker's start: libevent asks whether it runs set-user-id"),
+    BARE(getgid, "a worker's start: libevent asks whether it runs set-group-id"),
+    BARE(getegid, "a worker's start: libevent asks whether it runs set-group-id"),
+    BARE(pipe2, "a worker's start: libevent makes a pair for signals, which is closed again"),
     BARE(epoll_create1, "a worker's start: libevent"),
     PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE)),
     BARE(landlock_create_ruleset, "a worker's start: Landlock"),
@@ -64,12 +70,12 @@ static const struct policy_line lines[] = {
            INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
     BARE(connect, "for the worker"),
     PINNED(shutdown, "for the worker", INT(1, SHUT_WR)),
-    BARE(close, "for both"),
+    BARE(close, "for the worker and the nursery"),
     PINNED(recvmsg, "the parent's orders, for both", INT(0, CHANNEL_FD),
            INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
     BARE_UNUSED(clock_gettime, "for the worker",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    BARE(exit_group, "for both"),
+    BARE(exit_group, "for the worker and the nursery"),
 };
 
 #ifdef METAWARD_SANITIZED
@@ -83,7 +89,7 @@ static const struct policy_line more[] = {
     }
     DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
     DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
-    DELTA(madvise),     DELTA(mremap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
+         DELTA(mremap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
 };
 #define MORE more, sizeof(more) / sizeof(more[0])
 #else

@@ -31,7 +31,7 @@ static const struct policy_line lines[] = {
                 "answered by the vDSO where the clock source allows, without a system call"),
     BARE(newfstatat, "is the pid file still ours"),
     PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
-    BARE(exit_group, "end"),
+    BARE(exit_group, "the end"),
 };
 
 #ifdef METAWARD_SANITIZED

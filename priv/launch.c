@@ -32,11 +32,11 @@ static bool place_descriptors(int end, int executable)
 #endif
 }
 
-static int child(const struct config *config, const struct prepared *prepared, int end)
+static int child(const struct config *config, const struct prepared *prepared, int root, int end)
 {
     const struct confinement confinement = {.uid = prepared->account.uid,
                                             .gid = prepared->account.gid,
-                                            .backend_directory = prepared->backend_directory,
+                                            .root = root,
                                             .descriptors = settings_descriptors(&config->worker)};
     char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)config->worker.uuid, NULL};
     char *const environment[] = {NULL};
@@ -60,9 +60,15 @@ static int child(const struct config *config, const struct prepared *prepared, i
 
 pid_t launch_nursery(const struct config *config, const struct prepared *prepared, int end)
 {
+    int root = confine_tree(prepared->backend_directory);
+    if (root < 0)
+        return -1;
     /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */
     long pid = syscall(SYS_clone, confine_namespaces | SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0)
-        _exit(child(config, prepared, end));
+        _exit(child(config, prepared, root, end));
+    int error = errno;
+    close(root);
+    errno = error;
     return (pid_t)pid;
 }

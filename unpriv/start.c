@@ -136,7 +136,8 @@ static int confine(void)
 static int prepare(const struct settings *settings)
 {
     static struct event channel_event;
-    if (!log_open(settings, on_log_broken) || !serve_reserve(settings))
+    log_on_broken(on_log_broken);
+    if (!serve_reserve(settings))
         return STEP_MEMORY;
     if (!backend_pin(settings->backend))
         return STEP_BACKEND_ADDRESS;
@@ -144,6 +145,9 @@ static int prepare(const struct settings *settings)
     if (base == NULL ||
         event_assign(&channel_event, base, CHANNEL_FD, EV_READ | EV_PERSIST, on_channel, NULL) != 0 ||
         event_add(&channel_event, NULL) != 0)
+        return STEP_EVENTS;
+    /* libevent has made a pipe for signals behind its epoll descriptor. A worker has no signals: nothing to keep. */
+    if (close(EPOLL_FD + 1) != 0 || close(EPOLL_FD + 2) != 0)
         return STEP_EVENTS;
     return 0;
 }
