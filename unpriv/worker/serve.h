@@ -1,9 +1,9 @@
 /*
  * The worker's service: from listeners to answered requests.
  *
- * This is all that the start code and the channel need to know of it. The order of calls is: serve_reserve() and
- * serve_events() before confinement, with every system call still possible; serve_listener() and serve_start() after
- * it; serve_run() until the end. Nothing allocates from serve_events() on.
+ * This is all that the start code and the channel need to know of it. The order of calls is: serve_reserve()
+ * and serve_events() before confinement, with every system call still possible; serve_listener() and
+ * serve_start() after it; serve_run() until the end. Nothing allocates from serve_events() on.
  */
 #ifndef METAWARD_UNPRIV_WORKER_SERVE_H
 #define METAWARD_UNPRIV_WORKER_SERVE_H
@@ -24,14 +24,16 @@ struct event_base;
 bool serve_reserve(const struct settings *settings);
 
 /**
- * Make the event base; libevent's memory comes from the reserve. Its epoll descriptor is the lowest free number.
+ * Make the event base; libevent's memory comes from the reserve. Its epoll descriptor is the lowest free
+ * number.
  *
  * @return the base, for the channel's own event; NULL with errno set
  */
 struct event_base *serve_events(void);
 
 /**
- * The most descriptors that the worker can ever hold, for RLIMIT_NOFILE: connections, upstreams, listeners and a few.
+ * The most descriptors that the worker can ever hold, for RLIMIT_NOFILE: connections, upstreams, listeners
+ * and a few.
  */
 unsigned serve_descriptors(const struct settings *settings);
 
@@ -48,7 +50,8 @@ bool serve_listener(unsigned slot, int fd, const struct address *address);
 /** Start accepting on every listener. */
 bool serve_start(void);
 
-/** Stop accepting, close idle connections, let requests in flight finish; serve_run() returns when none is left. */
+/** Stop accepting, close idle connections, let requests in flight finish; serve_run() returns when none is
+ * left. */
 void serve_drain(void);
 
 /**

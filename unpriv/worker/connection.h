@@ -1,0 +1,137 @@
+/*
+ * What the worker's data plane is made of: connections, their buffers, and the request at hand.
+ *
+ * A guest's connection is a small structure that lives as long as the connection. Everything big hangs on it
+ * only while it is needed: the input buffer while bytes of a request are there, the exchange (a complete
+ * request and its way to the agent and back) until its answer has been taken, the output buffer while there
+ * is something of an answer to hold. All of them come from pools made for as many connections as there can
+ * be, so taking one can't fail.
+ *
+ *     PARKED -> HEAD -> BODY -> WAITING -> ANSWERING -> FLUSHING -> IDLE -> HEAD ...
+ *                 `------`----------------------------> FLUSHING -> LINGERING -> closed
+ *
+ * The modules, in the order in which a request meets them: listener (accept), admission (caps, eviction),
+ * guest (what the guest's socket says), inbound (from bytes to a complete request), upstream (queue and
+ * agent), relay (the answer), outbound (bytes to the guest, and what comes after an answer).
+ *
+ * A function that may close the connection it is given says so, and its caller does not touch the connection
+ * afterwards. Requests are never sent to the agent from inside such functions but by service_settle(), which
+ * each event handler calls last: thus no connection is changed behind the back of code that works on it.
+ */
+#ifndef METAWARD_UNPRIV_WORKER_CONNECTION_H
+#define METAWARD_UNPRIV_WORKER_CONNECTION_H
+
+#include "ipc/message.h"
+#include "unpriv/http/answer.h"
+#include "unpriv/http/chunked.h"
+#include "unpriv/http/request.h"
+#include "unpriv/worker/deadlines.h"
+#include "unpriv/worker/queue.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#define INPUT_SLACK 1024 /* room for chunk lines behind the largest head and body */
+#define OUTPUT_HEADROOM                                                                                      \
+    1024 /* by how much a rewritten head, or the line of a chunk, can be longer than what came */
+#define OUTPUT_SPACE    ANSWER_HEAD_MAX
+#define OUTPUT_TAILROOM 16 /* for "\r\n0\r\n\r\n" */
+
+enum guest_state {
+    GUEST_PARKED,
+    GUEST_LINGERING,
+    GUEST_IDLE,
+    GUEST_HEAD,
+    GUEST_BODY,
+    GUEST_WAITING,   /* the request is complete and in the queue */
+    GUEST_ANSWERING, /* the request is at the agent */
+    GUEST_FLUSHING   /* the answer is complete, the guest has not taken all of it */
+};
+
+/* Bytes of requests. `bytes` are in memory behind it, service.input_space of them. */
+struct input {
+    uint32_t used;
+    uint32_t body; /* decoded bytes of a chunked body so far */
+    struct http_chunked chunked;
+    struct http_request request;
+    char bytes[];
+};
+
+/* Bytes towards the guest, from `at` to `end`; while an answer's head is incomplete, bytes from the agent. */
+struct output {
+    uint32_t at;
+    uint32_t end;
+    uint32_t head_used; /* bytes of the agent's head so far, from OUTPUT_HEADROOM on */
+    struct http_answer answer;
+    char bytes[OUTPUT_HEADROOM + OUTPUT_SPACE + OUTPUT_TAILROOM];
+};
+
+struct connection;
+
+/* A complete request and what becomes of it. */
+struct exchange {
+    struct event event; /* of the connection to the agent */
+    struct waiter waiter;
+    struct connection *guest;
+    char *request; /* the rewritten request; kept to the end, because the log line quotes it */
+    uint32_t request_length;
+    uint32_t request_sent;
+    uint64_t complete_at; /* when the request was complete; monotonic milliseconds */
+    uint64_t taken_at;    /* when the agent took it; 0: never */
+    uint64_t body_left;   /* of an answer with a length */
+    uint64_t bytes;       /* towards the guest so far */
+    struct http_chunked chunked;
+    int fd;          /* to the agent; -1 */
+    uint16_t status; /* of the answer; 0: none yet */
+    uint8_t reason;  /* enum http_reason */
+    uint8_t framing; /* enum answer_framing */
+    uint8_t relay;   /* enum answer_relay */
+    uint8_t minor;
+    bool waiting;    /* in the queue */
+    bool head_only;  /* HEAD */
+    bool keep_alive; /* the guest wants to go on */
+    bool head_done;  /* the answer's head is on its way to the guest */
+    bool reading;    /* the agent's descriptor is watched */
+};
+
+struct connection {
+    struct event event;
+    struct deadline deadline;
+    struct list_node by_source;
+    struct source *source;
+    struct input *input;       /* NULL while there is no byte of a request */
+    struct output *output;     /* NULL while there is nothing to hold */
+    struct exchange *exchange; /* NULL while no complete request is there */
+    int fd;
+    uint8_t state;        /* enum guest_state */
+    uint8_t list;         /* enum source_list: the list that it is in */
+    short watched;        /* EV_READ, EV_WRITE */
+    bool answered : 1;    /* at least one request was answered */
+    bool ended : 1;       /* the guest has sent its end of file */
+    bool full : 1;        /* no room for more pipelined bytes */
+    bool close_next : 1;  /* to be closed once the output is flushed */
+    bool refused : 1;     /* the guest may still be sending: linger */
+    uint32_t thrown_away; /* bytes while lingering */
+};
+
+struct service {
+    struct settings settings;
+    struct http_limits limits;
+    uint32_t input_space; /* bytes of an input buffer */
+    struct event_base *base;
+    struct pool connections;
+    struct pool inputs;
+    struct pool outputs;
+    struct pool exchanges;
+    struct pool requests;
+    struct source_table sources;
+    struct queue queue;
+    struct deadlines deadlines;
+    uint64_t now; /* monotonic milliseconds at the start of the current event */
+    bool draining;
+    char scratch[OUTPUT_HEADROOM + OUTPUT_SPACE]; /* for a moment: heads being rewritten, bytes thrown away */
+};
+
+extern struct service service;
+
+#endif

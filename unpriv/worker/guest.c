@@ -1,0 +1,159 @@
+/*
+ * The guest's socket. See guest.h for the theory.
+ */
+#include "unpriv/worker/guest.h"
+
+#include "unpriv/worker/access_log.h"
+#include "unpriv/worker/admission.h"
+#include "unpriv/worker/alarm.h"
+#include "unpriv/worker/inbound.h"
+#include "unpriv/worker/outbound.h"
+#include "unpriv/worker/relay.h"
+#include "unpriv/worker/service.h"
+
+#include <errno.h>
+
+static bool is_reading(const struct connection *connection)
+{
+    return connection->state == GUEST_HEAD || connection->state == GUEST_BODY;
+}
+
+/* The guest takes bytes again. May close. */
+static void on_writable(struct connection *connection)
+{
+    switch (outbound_flush(connection)) {
+    case OUTBOUND_GONE:
+        outbound_lost(connection, REASON_GUEST_GONE);
+        break;
+    case OUTBOUND_PENDING:
+        alarm_set(connection, DEADLINE_CLIENT);
+        break;
+    case OUTBOUND_DONE:
+        if (connection->state == GUEST_FLUSHING)
+            outbound_after(connection);
+        else if (connection->exchange)
+            relay_resume(connection->exchange);
+        break;
+    }
+}
+
+/* The guest sends nothing more. What it asked for it still gets. May close. */
+static void on_end(struct connection *connection)
+{
+    connection->ended = true;
+    switch ((enum guest_state)connection->state) {
+    case GUEST_IDLE:
+        admission_close(connection);
+        break;
+    case GUEST_HEAD:
+    case GUEST_BODY:
+        inbound_cut(connection);
+        break;
+    default:
+        guest_watch(connection);
+        break;
+    }
+}
+
+static void on_bytes(struct connection *connection, size_t length)
+{
+    connection->input->used += (uint32_t)length;
+    if (connection->state == GUEST_IDLE) {
+        admission_state(connection, GUEST_HEAD);
+        alarm_set(connection, DEADLINE_REQUEST);
+    }
+    if (is_reading(connection)) {
+        inbound_process(connection);
+    } else if (inbound_room(connection) == 0) {
+        connection->full = true;
+        guest_watch(connection);
+    }
+}
+
+static void on_readable(struct connection *connection)
+{
+    struct input *input;
+    ssize_t got;
+
+    if (connection->refused) {
+        outbound_throw_away(connection);
+        return;
+    }
+    inbound_begin(connection);
+    input = connection->input;
+    got = recvfrom(connection->fd, input->bytes + input->used, inbound_room(connection), 0, NULL, NULL);
+    if (got > 0) {
+        on_bytes(connection, (size_t)got);
+        return;
+    }
+    if (input->used == 0)
+        inbound_end(connection);
+    if (got == 0)
+        on_end(connection);
+    else if (errno != EAGAIN && errno != EINTR)
+        outbound_lost(connection, REASON_GUEST_GONE);
+}
+
+static void on_guest(int fd, short what, void *argument)
+{
+    struct connection *connection = argument;
+
+    (void)fd;
+    service_wake();
+    /* What is readable as well is reported again. */
+    if ((what & EV_WRITE) && outbound_pending(connection))
+        on_writable(connection);
+    else if (what & EV_READ)
+        on_readable(connection);
+    service_settle();
+}
+
+bool guest_watch(struct connection *connection)
+{
+    short wanted = 0;
+
+    if (!connection->ended && !connection->full && connection->state != GUEST_PARKED)
+        wanted |= EV_READ;
+    if (outbound_pending(connection))
+        wanted |= EV_WRITE;
+    if (wanted == connection->watched)
+        return true;
+    if (connection->watched)
+        event_del(&connection->event);
+    connection->watched = wanted;
+    if (wanted == 0)
+        return true;
+    event_assign(&connection->event, service.base, connection->fd, (short)(wanted | EV_PERSIST), on_guest,
+                 connection);
+    if (event_add(&connection->event, NULL) == 0)
+        return true;
+    connection->watched = 0;
+    outbound_lost(connection, REASON_TABLE_FULL);
+    return false;
+}
+
+void guest_expired(struct connection *connection, enum deadline_kind kind)
+{
+    switch (kind) {
+    case DEADLINE_REQUEST:
+        if (connection->state == GUEST_BODY)
+            inbound_refuse(connection, 408, REASON_BODY_SLOW);
+        else if (inbound_started(connection))
+            inbound_refuse(connection, 408, REASON_HEAD_SLOW);
+        else
+            admission_close(connection);
+        break;
+    case DEADLINE_CLIENT:
+        outbound_lost(connection, REASON_GUEST_SLOW);
+        break;
+    case DEADLINE_CONNECT:
+        relay_fail(connection->exchange, 503, REASON_AGENT_BUSY);
+        break;
+    case DEADLINE_SERVER:
+        relay_fail(connection->exchange, 504, REASON_AGENT_SLOW);
+        break;
+    default:
+        admission_close(connection);
+        break;
+    }
+}

@@ -1,0 +1,239 @@
+/*
+ * Requests coming in. See inbound.h for the theory.
+ */
+#include "unpriv/worker/inbound.h"
+
+#include "unpriv/http/rewrite.h"
+#include "unpriv/worker/access_log.h"
+#include "unpriv/worker/admission.h"
+#include "unpriv/worker/alarm.h"
+#include "unpriv/worker/exchange.h"
+#include "unpriv/worker/guest.h"
+#include "unpriv/worker/outbound.h"
+#include "unpriv/worker/upstream.h"
+
+#include <string.h>
+
+#define PARSED_MOST 65535 /* the parser's bound on what it is shown; no head is that long */
+
+void inbound_begin(struct connection *connection)
+{
+    struct input *input;
+
+    if (connection->input)
+        return;
+    input = pool_take(&service.inputs); /* as many as connections */
+    input->used = 0;
+    http_request_begin(&input->request);
+    connection->input = input;
+}
+
+void inbound_end(struct connection *connection)
+{
+    if (!connection->input)
+        return;
+    pool_give(&service.inputs, connection->input);
+    connection->input = NULL;
+}
+
+size_t inbound_room(const struct connection *connection)
+{
+    return service.input_space - connection->input->used;
+}
+
+bool inbound_started(const struct connection *connection)
+{
+    const struct input *input = connection->input;
+
+    if (!input)
+        return false;
+    for (uint32_t i = 0; i < input->used; i++) {
+        if (input->bytes[i] != '\r' && input->bytes[i] != '\n')
+            return true;
+    }
+    return false;
+}
+
+void inbound_refuse(struct connection *connection, uint16_t status, enum http_reason reason)
+{
+    bool head_only = connection->input && connection->input->request.method == HTTP_HEAD;
+
+    access_log_refused(connection, status, reason);
+    inbound_end(connection);
+    connection->refused = true;
+    outbound_own(connection, status, false, head_only);
+}
+
+void inbound_cut(struct connection *connection)
+{
+    if (inbound_started(connection))
+        inbound_refuse(connection, 400, REASON_CUT);
+    else
+        admission_close(connection);
+}
+
+/* Drop the bytes of a complete request; what was sent behind it moves to the front. May close: @return false
+ * then */
+static bool consume(struct connection *connection, uint32_t length)
+{
+    struct input *input = connection->input;
+
+    input->used -= length;
+    if (input->used > 0) {
+        memmove(input->bytes, input->bytes + length, input->used);
+        http_request_begin(&input->request);
+    } else {
+        inbound_end(connection);
+    }
+    if (!connection->full)
+        return true;
+    connection->full = false;
+    return guest_watch(connection);
+}
+
+/* @return the status of a refusal, 0 where the request has been written */
+static uint16_t rewrite(struct exchange *exchange, const struct input *input, const char *body,
+                        uint32_t length)
+{
+    uint32_t space = service.settings.max_upstream_request;
+    size_t head = http_rewrite(&input->request, input->bytes, &service.settings,
+                               exchange->guest->source->text, length, exchange->request, space);
+
+    if (head == 0)
+        return 431;
+    if (length > space - head)
+        return 413;
+    if (length > 0)
+        memcpy(exchange->request + head, body, length);
+    exchange->request_length = (uint32_t)head + length;
+    return 0;
+}
+
+/* All of a request is there, its body of `length` bytes behind its head. May close. */
+static void complete(struct connection *connection, uint32_t length)
+{
+    struct input *input = connection->input;
+    struct exchange *exchange = exchange_begin(connection);
+    uint32_t body = input->request.head_length;
+    uint16_t status = rewrite(exchange, input, input->bytes + body, length);
+
+    if (status != 0) {
+        exchange_drop(exchange);
+        inbound_refuse(connection, status, REASON_UPSTREAM_LONG);
+        return;
+    }
+    exchange->minor = input->request.minor;
+    exchange->head_only = input->request.method == HTTP_HEAD;
+    exchange->keep_alive = input->request.keep_alive;
+    if (consume(connection, body + length))
+        upstream_queue(connection);
+}
+
+/* Would the request fit at all, its body of the announced length with it? Refused early, it need not be sent.
+ */
+static uint16_t fits(struct connection *connection)
+{
+    const struct http_request *request = &connection->input->request;
+    struct exchange *exchange;
+    uint16_t status;
+
+    if (request->chunked)
+        return 0;
+    exchange = exchange_begin(connection);
+    status = rewrite(exchange, connection->input, NULL, 0);
+    if (status == 0 &&
+        request->content_length > service.settings.max_upstream_request - exchange->request_length)
+        status = 413;
+    exchange_drop(exchange);
+    return status;
+}
+
+/* @return whether the body is complete; otherwise it is refused (and the connection may be closed), or needs
+ * more */
+static enum http_verdict read_body(struct connection *connection)
+{
+    struct input *input = connection->input;
+    uint32_t start = input->request.head_length, done = start + input->body;
+    size_t consumed, decoded;
+    enum http_verdict verdict;
+
+    if (!input->request.chunked)
+        return input->used - start >= input->request.content_length ? HTTP_DONE : HTTP_MORE;
+    verdict = http_chunked_decode(&input->chunked, input->bytes + done, input->used - done,
+                                  service.limits.body, &consumed, &decoded);
+    if (verdict == HTTP_BAD) {
+        inbound_refuse(connection, input->chunked.status, input->chunked.reason);
+        return verdict;
+    }
+    input->body += (uint32_t)decoded;
+    /* What is behind the body (of the next request) moves up to it. */
+    memmove(input->bytes + done + decoded, input->bytes + done + consumed, input->used - done - consumed);
+    input->used -= (uint32_t)(consumed - decoded);
+    return verdict;
+}
+
+static void go_on_with_body(struct connection *connection)
+{
+    const struct input *input = connection->input;
+
+    switch (read_body(connection)) {
+    case HTTP_DONE:
+        complete(connection, input->request.chunked ? input->body : input->request.content_length);
+        break;
+    case HTTP_MORE:
+        if (connection->ended)
+            inbound_cut(connection);
+        break;
+    case HTTP_BAD:
+        break;
+    }
+}
+
+/* The head is good and announces a body. May close. */
+static void begin_body(struct connection *connection)
+{
+    struct input *input = connection->input;
+    bool nothing_yet = input->used == input->request.head_length;
+    uint16_t status = fits(connection);
+
+    if (status != 0) {
+        inbound_refuse(connection, status, REASON_UPSTREAM_LONG);
+        return;
+    }
+    input->body = 0;
+    if (input->request.chunked)
+        http_chunked_begin(&input->chunked);
+    admission_state(connection, GUEST_BODY);
+    alarm_set(connection, DEADLINE_REQUEST);
+    if (input->request.expect_continue && input->request.minor > 0 && nothing_yet && !connection->ended &&
+        !outbound_continue(connection))
+        return;
+    go_on_with_body(connection);
+}
+
+void inbound_process(struct connection *connection)
+{
+    struct input *input = connection->input;
+    struct http_request *request = &input->request;
+    size_t shown = input->used < PARSED_MOST ? input->used : PARSED_MOST;
+
+    if (connection->state == GUEST_BODY) {
+        go_on_with_body(connection);
+        return;
+    }
+    switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
+    case HTTP_DONE:
+        if (request->chunked || request->content_length > 0)
+            begin_body(connection);
+        else
+            complete(connection, 0);
+        break;
+    case HTTP_BAD:
+        inbound_refuse(connection, request->status, request->reason);
+        break;
+    case HTTP_MORE:
+        if (connection->ended)
+            inbound_cut(connection);
+        break;
+    }
+}

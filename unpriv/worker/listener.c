@@ -1,0 +1,145 @@
+/*
+ * Listeners. See listener.h.
+ */
+#include "unpriv/worker/listener.h"
+
+#include "ipc/steps.h"
+#include "unpriv/log.h"
+#include "unpriv/worker/admission.h"
+#include "unpriv/worker/connection.h"
+#include "unpriv/worker/service.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define ACCEPTS_AT_ONCE 64  /* then the connections there are have their turn */
+#define PAUSE_MS        100 /* where the system is short of something */
+
+struct listener {
+    struct event event;
+    int fd;
+    bool used;
+    struct address address;
+};
+
+static struct listener listeners[MESSAGE_SLOTS];
+static struct event pause_timer;
+static bool started;
+static bool failing; /* told in the log already */
+
+static void on_pause_over(int fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    if (started && !listener_start())
+        event_add(&pause_timer, &(struct timeval){0, PAUSE_MS * 1000});
+}
+
+/* Out of descriptors or memory: stop asking for a moment, as the event would come again at once. */
+static void pause_all(int error)
+{
+    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+        if (listeners[i].used)
+            event_del(&listeners[i].event);
+    }
+    event_add(&pause_timer, &(struct timeval){0, PAUSE_MS * 1000});
+    if (failing)
+        return;
+    failing = true;
+    log_line(LOG_SEVERITY_WARNING, "accept-failed");
+    log_word("error", errno_name(error));
+    log_send();
+}
+
+static void recovered(void)
+{
+    if (!failing)
+        return;
+    failing = false;
+    log_line(LOG_SEVERITY_WARNING, "accept-again");
+    log_send();
+}
+
+/* @return false where there is nothing more to accept now */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_storage from;
+    socklen_t length = sizeof(from);
+    struct address address;
+    int fd = accept4(listener->fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        recovered();
+        if (address_from_sockaddr((struct sockaddr *)&from, length, &address))
+            admission_open(fd, &address);
+        else
+            close(fd);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EBADF:
+    case EINVAL:
+        pause_all(errno);
+        return false;
+    default: /* the connection failed before it was accepted (accept(2)): on to the next */
+        return true;
+    }
+}
+
+static void on_listener(int fd, short what, void *argument)
+{
+    struct listener *listener = argument;
+
+    (void)fd, (void)what;
+    service_wake();
+    for (unsigned i = 0; i < ACCEPTS_AT_ONCE && accept_one(listener); i++)
+        ;
+    service_settle();
+}
+
+void listener_begin(void)
+{
+    event_assign(&pause_timer, service.base, -1, 0, on_pause_over, NULL);
+}
+
+bool listener_add(unsigned slot, int fd, const struct address *address)
+{
+    struct listener *listener;
+
+    if (slot >= MESSAGE_SLOTS || listeners[slot].used)
+        return false;
+    listener = &listeners[slot];
+    listener->used = true;
+    listener->fd = fd;
+    listener->address = *address;
+    event_assign(&listener->event, service.base, fd, EV_READ | EV_PERSIST, on_listener, listener);
+    return !started || event_add(&listener->event, NULL) == 0;
+}
+
+bool listener_start(void)
+{
+    started = true;
+    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+        if (listeners[i].used && event_add(&listeners[i].event, NULL) != 0)
+            return false;
+    }
+    return true;
+}
+
+void listener_stop(void)
+{
+    started = false;
+    event_del(&pause_timer);
+    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+        if (!listeners[i].used)
+            continue;
+        event_del(&listeners[i].event);
+        close(listeners[i].fd);
+        listeners[i].used = false;
+    }
+}

@@ -1,0 +1,123 @@
+/*
+ * The event base. See loop.h for the theory.
+ *
+ * libevent makes a pipe for signals as soon as the base exists. The worker has no signal events, so nothing
+ * ever reads or writes it, and the two descriptors are closed again: fewer for an intruder. The base is never
+ * freed, for that would close those numbers a second time.
+ */
+#include "unpriv/worker/loop.h"
+
+#include "unpriv/worker/arena.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROBED 64 /* descriptor numbers looked at for libevent's pipe; at the start there are very few */
+
+static struct arena arena;
+static unsigned warnings;
+
+static void *allocate(size_t bytes)
+{
+    return arena_allocate(&arena, bytes);
+}
+
+static void *resize(void *block, size_t bytes)
+{
+    return arena_resize(&arena, block, bytes);
+}
+
+static void release(void *block)
+{
+    arena_release(&arena, block);
+}
+
+/* libevent would print to stderr, which the worker does not have. */
+static void count_warning(int severity, const char *text)
+{
+    (void)text;
+    if (severity >= EVENT_LOG_WARN)
+        warnings++;
+}
+
+static void end(int error)
+{
+    (void)error;
+    _exit(1);
+}
+
+unsigned loop_warnings(void)
+{
+    return warnings;
+}
+
+bool loop_reserve(unsigned descriptors)
+{
+    size_t slots = 64;
+
+    while (slots < descriptors)
+        slots *= 2;
+    /* For each descriptor number a small structure (a block of 32 bytes), and an array of pointers to them
+     * that doubles (blocks of 16 times its length, the outgrown ones as much again); an array of ready events
+     * that doubles up to 4096 of 12 bytes (128 KiB with the outgrown ones); a heap of a few timers, the base
+     * itself. */
+    return arena_reserve(&arena, slots * (32 + 2 * 16) + 256 * 1024);
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Close what libevent opened besides epoll: pipes, or sockets where pipes failed. */
+static bool close_signal_pipe(const bool *before)
+{
+    for (int fd = 0; fd < PROBED; fd++) {
+        struct stat status;
+
+        if (before[fd] || !is_open(fd))
+            continue;
+        if (fstat(fd, &status) != 0)
+            return false;
+        if ((S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) && close(fd) != 0)
+            return false;
+    }
+    return true;
+}
+
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (!config)
+        return NULL;
+    if (event_config_avoid_method(config, "select") == 0 && event_config_avoid_method(config, "poll") == 0 &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+        base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+struct event_base *loop_make(void)
+{
+    bool before[PROBED];
+    struct event_base *base;
+
+    for (int fd = 0; fd < PROBED; fd++)
+        before[fd] = is_open(fd);
+    event_set_mem_functions(allocate, resize, release);
+    event_set_log_callback(count_warning);
+    event_set_fatal_callback(end);
+    base = make_base();
+    if (!base) {
+        if (errno == 0)
+            errno = ENOMEM;
+        return NULL;
+    }
+    return close_signal_pipe(before) ? base : NULL;
+}

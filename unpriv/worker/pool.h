@@ -1,0 +1,37 @@
+/*
+ * A fixed number of items of one size. The one given back last is taken first, so the memory in use is the
+ * memory that is in the cache, and items never used yet are never touched: there is no free list through
+ * them, only a mark.
+ */
+#ifndef METAWARD_UNPRIV_WORKER_POOL_H
+#define METAWARD_UNPRIV_WORKER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool {
+    char *memory;
+    void *free;  /* items given back; each holds the pointer to the next */
+    size_t size; /* of an item, rounded up to whole cache lines */
+    uint32_t capacity;
+    uint32_t touched; /* items that were ever taken */
+    uint32_t used;    /* items that are taken now */
+};
+
+/** Reserve memory for `capacity` items of `size` bytes. @return false with errno set */
+bool pool_reserve(struct pool *pool, size_t size, uint32_t capacity);
+
+/** @return an item, 64-byte aligned, with whatever contents it has; NULL where all are taken */
+void *pool_take(struct pool *pool);
+
+/** Give an item back. Its first eight bytes are overwritten. */
+void pool_give(struct pool *pool, void *item);
+
+/** The item of a number below `touched`, taken or not. */
+static inline void *pool_item(const struct pool *pool, uint32_t number)
+{
+    return pool->memory + pool->size * number;
+}
+
+#endif

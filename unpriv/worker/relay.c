@@ -1,0 +1,307 @@
+/*
+ * Relaying an answer. See relay.h for the theory.
+ */
+#include "unpriv/worker/relay.h"
+
+#include "unpriv/worker/agent.h"
+#include "unpriv/worker/alarm.h"
+#include "unpriv/worker/guest.h"
+#include "unpriv/worker/outbound.h"
+#include "unpriv/worker/service.h"
+#include "unpriv/worker/upstream.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define READS_AT_ONCE 4 /* of full buffers, before others have their turn */
+
+/* What the last read told of the agent's side. */
+enum stream { STREAM_FLOWS, STREAM_ENDED, STREAM_BROKEN };
+
+/* What a piece of the body is. */
+enum piece { PIECE_MORE, PIECE_LAST, PIECE_CUT, PIECE_BAD };
+
+static void on_agent(int fd, short what, void *argument);
+
+/* @return false where it could not be watched, and the exchange has failed */
+static bool watch_agent(struct exchange *exchange)
+{
+    short wanted = EV_READ | EV_PERSIST;
+
+    if (exchange->request_sent < exchange->request_length)
+        wanted |= EV_WRITE;
+    event_assign(&exchange->event, service.base, exchange->fd, wanted, on_agent, exchange);
+    exchange->reading = event_add(&exchange->event, NULL) == 0;
+    if (!exchange->reading)
+        relay_fail(exchange, 502, REASON_AGENT_ERROR);
+    return exchange->reading;
+}
+
+static void unwatch_agent(struct exchange *exchange)
+{
+    if (exchange->reading)
+        event_del(&exchange->event);
+    exchange->reading = false;
+}
+
+void relay_begin(struct exchange *exchange)
+{
+    watch_agent(exchange);
+}
+
+void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason reason)
+{
+    struct connection *guest = exchange->guest;
+
+    upstream_leave(exchange);
+    exchange->reason = (uint8_t)reason;
+    if (exchange->head_done) {
+        guest->close_next = true;
+        outbound_finish(guest);
+        return;
+    }
+    outbound_own(guest, status, exchange->keep_alive && !service.draining, exchange->head_only);
+}
+
+/* How many of `length` bytes at `at` are body, and what comes after them. Chunks are decoded in place. */
+static enum piece take_body(struct exchange *exchange, char *at, size_t *length, enum stream stream)
+{
+    enum piece if_incomplete = stream == STREAM_FLOWS ? PIECE_MORE : PIECE_CUT;
+    size_t consumed;
+
+    switch ((enum answer_framing)exchange->framing) {
+    case ANSWER_LENGTH:
+        if (*length > exchange->body_left)
+            *length = (size_t)exchange->body_left;
+        exchange->body_left -= *length;
+        return exchange->body_left == 0 ? PIECE_LAST : if_incomplete;
+    case ANSWER_CHUNKED:
+        switch (http_chunked_decode(&exchange->chunked, at, *length, UINT64_MAX, &consumed, length)) {
+        case HTTP_DONE:
+            return PIECE_LAST;
+        case HTTP_MORE:
+            return if_incomplete;
+        case HTTP_BAD:
+            break;
+        }
+        return PIECE_BAD;
+    case ANSWER_UNTIL_END:
+        return stream == STREAM_ENDED ? PIECE_LAST : if_incomplete;
+    case ANSWER_NO_BODY:
+        break;
+    }
+    *length = 0;
+    return PIECE_LAST;
+}
+
+/* Write "SIZE CRLF" so that it ends where the data starts. @return where it starts */
+static uint32_t chunk_line(struct output *output, uint32_t data, size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    output->bytes[--data] = '\n';
+    output->bytes[--data] = '\r';
+    do {
+        output->bytes[--data] = hex[size & 15];
+        size >>= 4;
+    } while (size > 0);
+    return data;
+}
+
+/* Frame the body bytes [data, data + length) for the guest, around them; `output` holds them to be sent then.
+ */
+static void frame(const struct exchange *exchange, struct output *output, uint32_t data, size_t length,
+                  bool last)
+{
+    output->at = data;
+    output->end = data + (uint32_t)length;
+    if (exchange->relay != RELAY_CHUNKED)
+        return;
+    if (length > 0) {
+        output->at = chunk_line(output, data, length);
+        memcpy(output->bytes + output->end, "\r\n", 2);
+        output->end += 2;
+    }
+    if (last) {
+        memcpy(output->bytes + output->end, "0\r\n\r\n", 5);
+        output->end += 5;
+    }
+}
+
+/* Send what is framed. May close. @return whether the agent may be read on at once */
+static bool send_piece(struct exchange *exchange, enum piece piece)
+{
+    struct connection *guest = exchange->guest;
+
+    if (piece != PIECE_MORE) {
+        if (piece != PIECE_LAST) {
+            exchange->reason = piece == PIECE_BAD ? REASON_AGENT_GARBAGE : REASON_AGENT_CUT;
+            guest->close_next = true;
+        }
+        outbound_finish(guest);
+        return false;
+    }
+    switch (outbound_flush(guest)) {
+    case OUTBOUND_DONE:
+        alarm_set(guest, DEADLINE_SERVER);
+        return true;
+    case OUTBOUND_PENDING:
+        unwatch_agent(exchange);
+        alarm_set(guest, DEADLINE_CLIENT);
+        guest_watch(guest);
+        return false;
+    case OUTBOUND_GONE:
+        break;
+    }
+    outbound_lost(guest, REASON_GUEST_GONE);
+    return false;
+}
+
+static void choose_framing(struct exchange *exchange, const struct http_answer *answer)
+{
+    static const uint8_t relays[] = {[ANSWER_NO_BODY] = RELAY_NO_BODY,
+                                     [ANSWER_LENGTH] = RELAY_LENGTH,
+                                     [ANSWER_CHUNKED] = RELAY_CHUNKED,
+                                     [ANSWER_UNTIL_END] = RELAY_CHUNKED};
+
+    exchange->framing = answer->framing;
+    exchange->relay = relays[answer->framing];
+    if (exchange->relay == RELAY_CHUNKED && exchange->minor == 0)
+        exchange->relay = RELAY_CLOSE;
+    exchange->body_left = answer->content_length;
+    http_chunked_begin(&exchange->chunked);
+}
+
+/* The agent's head is complete: write the guest's, in front of what there is of the body. May close. */
+static bool begin_answer(struct exchange *exchange, enum stream stream)
+{
+    struct connection *guest = exchange->guest;
+    struct output *output = guest->output;
+    struct http_answer *answer = &output->answer;
+    uint32_t body = OUTPUT_HEADROOM + answer->head_length;
+    size_t length = output->head_used - answer->head_length, head;
+    enum piece piece;
+    bool keep;
+
+    choose_framing(exchange, answer);
+    keep = exchange->keep_alive && exchange->relay != RELAY_CLOSE && !service.draining &&
+           !(guest->ended && !guest->input);
+    /* Made before the body is looked at, because the line of a chunk may be written over the old head. */
+    head = http_answer_rewrite(answer, output->bytes + OUTPUT_HEADROOM, exchange->relay, exchange->minor,
+                               keep, service.scratch, sizeof(service.scratch));
+    piece = take_body(exchange, output->bytes + body, &length, stream);
+    if (piece != PIECE_BAD)
+        frame(exchange, output, body, length, piece == PIECE_LAST);
+    if (head == 0 || piece == PIECE_BAD || head > output->at) {
+        output->at = output->end;
+        relay_fail(exchange, 502, REASON_AGENT_GARBAGE);
+        return false;
+    }
+    output->at -= (uint32_t)head;
+    memcpy(output->bytes + output->at, service.scratch, head);
+    exchange->head_done = true;
+    exchange->status = answer->status;
+    if (!keep)
+        guest->close_next = true;
+    return send_piece(exchange, piece);
+}
+
+static bool read_head(struct exchange *exchange, enum stream stream)
+{
+    struct output *output = exchange->guest->output;
+
+    switch (http_answer_parse(&output->answer, output->bytes + OUTPUT_HEADROOM, output->head_used,
+                              stream != STREAM_FLOWS, exchange->head_only)) {
+    case HTTP_DONE:
+        return begin_answer(exchange, stream);
+    case HTTP_MORE:
+        if (output->head_used < OUTPUT_SPACE && stream == STREAM_FLOWS) {
+            alarm_set(exchange->guest, DEADLINE_SERVER);
+            return true;
+        }
+        break;
+    case HTTP_BAD:
+        break;
+    }
+    if (output->head_used > 0)
+        relay_fail(exchange, 502, REASON_AGENT_GARBAGE);
+    else
+        relay_fail(exchange, 502, stream == STREAM_BROKEN ? REASON_AGENT_ERROR : REASON_AGENT_SILENT);
+    return false;
+}
+
+static bool read_body(struct exchange *exchange, size_t length, enum stream stream)
+{
+    struct output *output = exchange->guest->output;
+    enum piece piece = take_body(exchange, output->bytes + OUTPUT_HEADROOM, &length, stream);
+
+    if (piece == PIECE_BAD)
+        length = 0;
+    frame(exchange, output, OUTPUT_HEADROOM, length, piece == PIECE_LAST);
+    return send_piece(exchange, piece);
+}
+
+/* Read once and pass on. May close. @return whether more can be expected right away */
+static bool relay_once(struct exchange *exchange)
+{
+    struct output *output = exchange->guest->output;
+    uint32_t used;
+    size_t space;
+    ssize_t got;
+    enum stream stream = STREAM_FLOWS;
+    bool go_on;
+
+    if (!output) {
+        output = outbound_begin(exchange->guest);
+        http_answer_begin(&output->answer);
+    }
+    used = exchange->head_done ? 0 : output->head_used;
+    space = OUTPUT_SPACE - used;
+    got = recvfrom(exchange->fd, output->bytes + OUTPUT_HEADROOM + used, space, 0, NULL, NULL);
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EINTR)
+            return false;
+        stream = STREAM_BROKEN;
+        got = 0;
+    } else if (got == 0) {
+        stream = STREAM_ENDED;
+    }
+    if (exchange->head_done) {
+        go_on = read_body(exchange, (size_t)got, stream);
+    } else {
+        output->head_used += (uint32_t)got;
+        go_on = read_head(exchange, stream);
+    }
+    return go_on && (size_t)got == space;
+}
+
+static void on_agent(int fd, short what, void *argument)
+{
+    struct exchange *exchange = argument;
+
+    (void)fd;
+    service_wake();
+    if ((what & EV_WRITE) && exchange->request_sent < exchange->request_length) {
+        exchange->request_sent +=
+            (uint32_t)agent_send(exchange->fd, exchange->request + exchange->request_sent,
+                                 exchange->request_length - exchange->request_sent);
+        unwatch_agent(exchange);
+        if (!watch_agent(exchange))
+            what = 0;
+    }
+    if (what & EV_READ) {
+        for (unsigned i = 0; i < READS_AT_ONCE && relay_once(exchange); i++)
+            ;
+    }
+    service_settle();
+}
+
+void relay_resume(struct exchange *exchange)
+{
+    struct connection *guest = exchange->guest;
+
+    if (!guest_watch(guest))
+        return;
+    alarm_set(guest, DEADLINE_SERVER);
+    watch_agent(exchange);
+}

@@ -1,0 +1,102 @@
+/*
+ * The worker's service. See serve.h and connection.h for the theory.
+ */
+#include "unpriv/worker/serve.h"
+
+#include "unpriv/log.h"
+#include "unpriv/worker/admission.h"
+#include "unpriv/worker/alarm.h"
+#include "unpriv/worker/clock.h"
+#include "unpriv/worker/connection.h"
+#include "unpriv/worker/listener.h"
+#include "unpriv/worker/loop.h"
+#include "unpriv/worker/service.h"
+#include "unpriv/worker/upstream.h"
+
+#define OTHER_DESCRIPTORS                                                                                    \
+    8 /* channel, log, epoll, a newcomer before another gives way, a few for the start */
+
+struct service service;
+
+unsigned serve_descriptors(const struct settings *settings)
+{
+    return settings->max_connections + settings->max_in_flight + MESSAGE_SLOTS + OTHER_DESCRIPTORS;
+}
+
+static void take_limits(const struct settings *settings)
+{
+    service.settings = *settings;
+    service.limits.line = settings->max_request_line;
+    service.limits.head = settings->max_head;
+    service.limits.fields = settings->max_fields;
+    service.limits.body = settings->max_body;
+    service.limits.methods = settings->methods;
+    service.input_space = settings->max_head + settings->max_body + INPUT_SLACK;
+    service.queue.most = settings->max_in_flight;
+    service.queue.most_per_source = settings->max_in_flight_per_source;
+}
+
+bool serve_reserve(const struct settings *settings)
+{
+    uint32_t most = settings->max_connections;
+
+    take_limits(settings);
+    log_begin(settings);
+    return pool_reserve(&service.connections, sizeof(struct connection), most) &&
+           pool_reserve(&service.inputs, sizeof(struct input) + service.input_space, most) &&
+           pool_reserve(&service.outputs, sizeof(struct output), most) &&
+           pool_reserve(&service.exchanges, sizeof(struct exchange), most) &&
+           pool_reserve(&service.requests, settings->max_upstream_request, most) &&
+           source_table_reserve(&service.sources, most) && loop_reserve(serve_descriptors(settings));
+}
+
+struct event_base *serve_events(void)
+{
+    service.base = loop_make();
+    if (!service.base)
+        return NULL;
+    alarm_begin();
+    upstream_begin();
+    listener_begin();
+    return service.base;
+}
+
+bool serve_listener(unsigned slot, int fd, const struct address *address)
+{
+    return listener_add(slot, fd, address);
+}
+
+bool serve_start(void)
+{
+    return listener_start();
+}
+
+void serve_drain(void)
+{
+    if (service.draining)
+        return;
+    service_wake();
+    service.draining = true;
+    listener_stop();
+    admission_drain();
+    service_settle();
+}
+
+int serve_run(void)
+{
+    int result = event_base_dispatch(service.base);
+
+    return result == 0 && service.draining ? 0 : 1;
+}
+
+void service_wake(void)
+{
+    service.now = clock_ms();
+}
+
+void service_settle(void)
+{
+    upstream_dispatch();
+    if (service.draining && service.connections.used == 0 && event_base_loopbreak(service.base) != 0)
+        service.draining = false; /* can't be; serve_run() then tells a failure */
+}

@@ -1,0 +1,124 @@
+/*
+ * Requests on their way to the agent. See upstream.h for the theory.
+ */
+#include "unpriv/worker/upstream.h"
+
+#include "unpriv/worker/admission.h"
+#include "unpriv/worker/agent.h"
+#include "unpriv/worker/alarm.h"
+#include "unpriv/worker/relay.h"
+#include "unpriv/worker/service.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define RETRY_FIRST_MS 2
+#define RETRY_MOST_MS  20
+
+static struct event retry_timer;
+static bool retry_armed;
+static bool stalled; /* the agent's backlog was full when last tried */
+static uint32_t retry_ms = RETRY_FIRST_MS;
+
+static void on_retry(int fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    service_wake();
+    retry_armed = false;
+    stalled = false;
+    retry_ms = retry_ms * 2 < RETRY_MOST_MS ? retry_ms * 2 : RETRY_MOST_MS;
+    service_settle();
+}
+
+void upstream_begin(void)
+{
+    event_assign(&retry_timer, service.base, -1, 0, on_retry, NULL);
+}
+
+static void stall(void)
+{
+    struct timeval interval = {0, (suseconds_t)retry_ms * 1000};
+
+    stalled = true;
+    if (!retry_armed)
+        retry_armed = event_add(&retry_timer, &interval) == 0;
+}
+
+void upstream_queue(struct connection *connection)
+{
+    struct exchange *exchange = connection->exchange;
+
+    admission_state(connection, GUEST_WAITING);
+    alarm_set(connection, DEADLINE_CONNECT);
+    exchange->waiting = true;
+    queue_push(&service.queue, &exchange->waiter, connection->source);
+}
+
+static bool passes(int error)
+{
+    return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+           error == EINTR;
+}
+
+static bool is_forbidden(int error)
+{
+    return error == EACCES || error == EPERM;
+}
+
+/* @return false where the agent takes nothing now */
+static bool dispatch_one(struct exchange *exchange)
+{
+    struct connection *connection = exchange->guest;
+    size_t sent = 0;
+    int fd = agent_ask(exchange->request, exchange->request_length, &sent);
+
+    if (fd >= 0) {
+        exchange->waiting = false;
+        exchange->fd = fd;
+        exchange->taken_at = service.now;
+        exchange->request_sent = (uint32_t)sent;
+        retry_ms = RETRY_FIRST_MS;
+        admission_state(connection, GUEST_ANSWERING);
+        alarm_set(connection, DEADLINE_SERVER);
+        relay_begin(exchange);
+        return true;
+    }
+    if (passes(errno)) {
+        queue_put_back(&service.queue, &exchange->waiter);
+        stall();
+        return false;
+    }
+    exchange->waiting = false;
+    queue_done(&service.queue, connection->source);
+    relay_fail(exchange, 503, is_forbidden(errno) ? REASON_AGENT_FORBIDDEN : REASON_AGENT_ABSENT);
+    return true;
+}
+
+void upstream_dispatch(void)
+{
+    struct waiter *waiter;
+
+    while (!stalled && (waiter = queue_take(&service.queue))) {
+        if (!dispatch_one(list_owner(waiter, struct exchange, waiter)))
+            break;
+    }
+}
+
+void upstream_leave(struct exchange *exchange)
+{
+    if (exchange->waiting) {
+        exchange->waiting = false;
+        queue_withdraw(&service.queue, &exchange->waiter);
+    }
+    if (exchange->fd < 0)
+        return;
+    /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
+     * that. */
+    close(exchange->fd);
+    if (exchange->reading)
+        event_del(&exchange->event);
+    exchange->reading = false;
+    exchange->fd = -1;
+    queue_done(&service.queue, exchange->guest->source);
+    stalled = false;
+}
