@@ -6,7 +6,7 @@
  */
 #include "unpriv/log.h"
 
-#include "unpriv/descriptors.h"
+#include "policy/descriptors.h"
 #include "unpriv/text_out.h"
 
 #include <errno.h>

@@ -146,9 +146,6 @@ static int prepare(const struct settings *settings)
         event_assign(&channel_event, base, CHANNEL_FD, EV_READ | EV_PERSIST, on_channel, NULL) != 0 ||
         event_add(&channel_event, NULL) != 0)
         return STEP_EVENTS;
-    /* libevent has made a pipe for signals behind its epoll descriptor. A worker has no signals: nothing to keep. */
-    if (close(EPOLL_FD + 1) != 0 || close(EPOLL_FD + 2) != 0)
-        return STEP_EVENTS;
     return 0;
 }
 

@@ -31,17 +31,6 @@ static unsigned listed(const struct settings *settings, const char *name, size_t
     return SETTINGS_FORWARD_MAX;
 }
 
-/* May it pass by the list, and for the first time? Marks it in `seen`. */
-static bool on_list(const struct http_field *field, const char *bytes, const struct settings *settings,
-                    uint32_t *seen)
-{
-    const unsigned place = listed(settings, bytes + field->name.at, field->name.length);
-    if (place == SETTINGS_FORWARD_MAX || field->value.length > REWRITE_VALUE_MAX || (*seen & 1U << place))
-        return false;
-    *seen |= 1U << place;
-    return true;
-}
-
 /* May it pass at all, whatever the list says? */
 static bool may_pass(const struct http_request *request, const struct http_field *field, const char *bytes)
 {
@@ -60,10 +49,17 @@ static void put_guest_fields(struct http_out *out, const struct http_request *re
     uint32_t seen = 0;
     for (unsigned i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
-        if (!settings->forward_all && !on_list(field, bytes, settings, &seen))
+        uint32_t place = 0; /* its bit in `seen`; with forward_all none, so that repeated fields pass */
+        if (!settings->forward_all) {
+            const unsigned listed_at = listed(settings, bytes + field->name.at, field->name.length);
+            place = listed_at < SETTINGS_FORWARD_MAX ? 1U << listed_at : 0;
+            if (place == 0 || seen & place || field->value.length > REWRITE_VALUE_MAX)
+                continue;
+        }
+        if (!may_pass(request, field, bytes))
             continue;
-        if (may_pass(request, field, bytes))
-            http_put_field(out, bytes, field);
+        http_put_field(out, bytes, field);
+        seen |= place;
     }
 }
 

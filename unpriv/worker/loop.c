@@ -2,21 +2,18 @@
  * The event base. See loop.h for the theory.
  *
  * libevent makes a pipe for signals as soon as the base exists. The worker has no signal events, so nothing
- * ever reads or writes it, and the two descriptors are closed again: fewer for an intruder. The base is never
- * freed, for that would close those numbers a second time.
+ * ever reads or writes it, and its two descriptors, the next numbers after epoll's, are closed again. The
+ * base is never freed, for that would close those numbers a second time.
  */
 #include "unpriv/worker/loop.h"
 
+#include "policy/descriptors.h"
 #include "unpriv/worker/arena.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define PROBED 64 /* descriptor numbers looked at for libevent's pipe; at the start there are very few */
 
 static struct arena arena;
 static unsigned warnings;
@@ -68,27 +65,6 @@ bool loop_reserve(unsigned descriptors)
     return arena_reserve(&arena, slots * (32 + 2 * 16) + 256 * 1024);
 }
 
-static bool is_open(int fd)
-{
-    return fcntl(fd, F_GETFD) >= 0;
-}
-
-/* Close what libevent opened besides epoll: pipes, or sockets where pipes failed. */
-static bool close_signal_pipe(const bool *before)
-{
-    for (int fd = 0; fd < PROBED; fd++) {
-        struct stat status;
-
-        if (before[fd] || !is_open(fd))
-            continue;
-        if (fstat(fd, &status) != 0)
-            return false;
-        if ((S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) && close(fd) != 0)
-            return false;
-    }
-    return true;
-}
-
 static struct event_base *make_base(void)
 {
     struct event_config *config = event_config_new();
@@ -105,19 +81,15 @@ static struct event_base *make_base(void)
 
 struct event_base *loop_make(void)
 {
-    bool before[PROBED];
     struct event_base *base;
 
-    for (int fd = 0; fd < PROBED; fd++)
-        before[fd] = is_open(fd);
     event_set_mem_functions(allocate, resize, release);
     event_set_log_callback(count_warning);
     event_set_fatal_callback(end);
     base = make_base();
-    if (!base) {
-        if (errno == 0)
-            errno = ENOMEM;
+    if (!base && errno == 0)
+        errno = ENOMEM;
+    if (!base || close(EPOLL_FD + 1) != 0 || close(EPOLL_FD + 2) != 0)
         return NULL;
-    }
-    return close_signal_pipe(before) ? base : NULL;
+    return base;
 }
