@@ -34,6 +34,9 @@ const unsigned long confine_namespaces =
 
 int confine_tree(int directory)
 {
+#ifdef METAWARD_SANITIZED
+    directory = AT_FDCWD; /* the parent's working directory is "/" */
+#endif
     struct mount_attr narrow = {.attr_set = ROOT_ATTRS};
     int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ROOT_FLAGS);
     if (tree < 0)

@@ -12,6 +12,9 @@
  * number taken: a received descriptor must never be the one that a new worker's log is put in place of. */
 #define NURSERY_EXECUTABLE_FD 2
 
-#define REPORT_FD 9 /* sanitized builds only: where the sanitizers write their reports */
+/* Sanitized builds only: where the sanitizers write their reports. Above every number that the parent uses at
+ * that time, below the smallest limit of settings_descriptors(). */
+#define REPORT_FD      31
+#define REPORT_FD_NAME "31"
 
 #endif

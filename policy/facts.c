@@ -115,7 +115,7 @@ static bool descriptor_expected(int directory, const char *name, unsigned *seen)
     char target[64] = "";
     unsigned fd = (unsigned)(name[0] - '0');
 #ifdef METAWARD_SANITIZED
-    if (fd == REPORT_FD)
+    if (strcmp(name, REPORT_FD_NAME) == 0)
         return true;
 #endif
     if (name[1] != '\0' || fd >= sizeof(kinds) / sizeof(kinds[0]))

@@ -89,7 +89,7 @@ static const struct policy_line more[] = {
     }
     DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
     DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
-         DELTA(mremap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
+    DELTA(mremap),      DELTA(read),        DELTA(lseek),  DELTA(newfstatat),
 };
 #define MORE more, sizeof(more) / sizeof(more[0])
 #else

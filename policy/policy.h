@@ -74,6 +74,10 @@ const struct policy_line *policy_at(const struct policy *policy, size_t i);
 /** How many different system calls the policy allows. */
 size_t policy_allowed(const struct policy *policy);
 
+/** What a sanitized build does otherwise, in one sentence, to be shown at every start; NULL in a normal
+ * build. */
+const char *policy_delta(void);
+
 /** Is there a call that stands in the policy both bare and pinned, or allowed and refused? The first such
  * line, or NULL. */
 const struct policy_line *policy_check(const struct policy *policy);

@@ -43,6 +43,10 @@ static int child(const struct config *config, const struct prepared *prepared, i
     struct channel channel;
     struct message failed;
     int step = confine_before_exec(&confinement);
+#ifdef METAWARD_SANITIZED
+    if (step == 0 && fchdir(prepared->backend_directory) != 0) /* the root is the host's: the worker looks here */
+        step = STEP_ROOT;
+#endif
     if (step == 0 && !place_descriptors(end, prepared->executable))
         step = STEP_DESCRIPTORS;
     if (step == 0) {

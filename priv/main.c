@@ -32,7 +32,7 @@ static int tidy(void)
     int null = open("/dev/null", O_RDWR);
     while (null >= 0 && null < 3)
         null = dup(null);
-    if (null < 0 || close_range(3, ~0U, 0) != 0 || clearenv() != 0)
+    if (null < 0 || close_range(3, ~0U, 0) != 0 || clearenv() != 0 || chdir("/") != 0)
         return report_failed(STEP_DESCRIPTORS, errno, "");
     umask(077);
     return 0;
@@ -113,6 +113,8 @@ static int prepare(void)
 
 static int run(void)
 {
+    if (policy_delta() != NULL)
+        report_event("event=confinement-delta what=\"%s\"", policy_delta());
     int step = prepare();
     if (step == 0 && config.daemonize)
         step = go_into_background();
