@@ -3,6 +3,7 @@
 Everything that a test makes has a name of its own (the process number and a counter), so tests run in parallel, and
 every object cleans up after itself when its `with` block ends. Nothing here sleeps where it can wait for something.
 """
+import concurrent.futures
 import contextlib
 import ctypes
 import itertools
@@ -121,6 +122,24 @@ class Tenant:
     def __exit__(self, *_):
         self.guest.__exit__()
         self.proxy.__exit__()
+
+    def client(self, address="169.254.169.254", port=80, source=None):
+        """A guest's new connection to the proxy."""
+        return Client(self.guest.connect(address, port, source))
+
+    def more_guests(self, count):
+        """Give the guest's side `count` more addresses, and return them: each is a source of its own."""
+        addresses = ["10.0.0.%d" % (100 + i) for i in range(count)]
+        lines = "".join("addr add %s/24 dev eth0\n" % address for address in addresses)
+        subprocess.run(["ip", "-n", self.guest.name, "-batch", "-"], input=lines, text=True, check=True)
+        return addresses
+
+
+def together(function, items):
+    """Call `function` with each item, all at the same time; the results in order, or the first exception."""
+    items = list(items)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(items)) as pool:
+        return list(pool.map(function, items))
 
 
 def connect(address, port, source=None, timeout=PATIENCE):
