@@ -47,9 +47,9 @@ void *arena_allocate(struct arena *arena, size_t bytes)
 
     if (bytes == 0 || size_class >= ARENA_CLASSES)
         return NULL;
-    block = arena->free[size_class];
+    block = arena->spare[size_class];
     if (block) {
-        memcpy(&arena->free[size_class], block, sizeof(void *));
+        memcpy(&arena->spare[size_class], block, sizeof(void *));
         return block;
     }
     if ((size_t)1 << size_class > arena->size - arena->used)
@@ -67,8 +67,8 @@ void arena_release(struct arena *arena, void *block)
     if (!block)
         return;
     size_class = header_of(block)->size_class;
-    memcpy(block, &arena->free[size_class], sizeof(void *));
-    arena->free[size_class] = block;
+    memcpy(block, &arena->spare[size_class], sizeof(void *));
+    arena->spare[size_class] = block;
 }
 
 void *arena_resize(struct arena *arena, void *block, size_t bytes)

@@ -18,7 +18,7 @@ struct arena {
     char *memory;
     size_t size;
     size_t used; /* bytes up to the untouched end */
-    void *free[ARENA_CLASSES];
+    void *spare[ARENA_CLASSES];
 };
 
 /** Give the arena its memory. @return false with errno set */

@@ -20,10 +20,10 @@ bool pool_reserve(struct pool *pool, size_t size, uint32_t capacity)
 
 void *pool_take(struct pool *pool)
 {
-    void *item = pool->free;
+    void *item = pool->spare;
 
     if (item) {
-        memcpy(&pool->free, item, sizeof(void *));
+        memcpy(&pool->spare, item, sizeof(void *));
     } else {
         if (pool->touched == pool->capacity)
             return NULL;
@@ -36,7 +36,7 @@ void *pool_take(struct pool *pool)
 
 void pool_give(struct pool *pool, void *item)
 {
-    memcpy(item, &pool->free, sizeof(void *));
-    pool->free = item;
+    memcpy(item, &pool->spare, sizeof(void *));
+    pool->spare = item;
     pool->used--;
 }
