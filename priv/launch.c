@@ -44,7 +44,8 @@ static int child(const struct config *config, const struct prepared *prepared, i
     struct message failed;
     int step = confine_before_exec(&confinement);
 #ifdef METAWARD_SANITIZED
-    if (step == 0 && fchdir(prepared->backend_directory) != 0) /* the root is the host's: the worker looks here */
+    if (step == 0 &&
+        fchdir(prepared->backend_directory) != 0) /* the root is the host's: the worker looks here */
         step = STEP_ROOT;
 #endif
     if (step == 0 && !place_descriptors(end, prepared->executable))

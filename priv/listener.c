@@ -1,9 +1,9 @@
 /*
  * Listeners: sockets made inside a tenant's network namespace by a process that lives outside.
  */
+#include "ipc/report.h"
 #include "ipc/steps.h"
 #include "priv/prepare.h"
-#include "priv/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,17 +6,19 @@
  * ends the program with an exit status of its own (ipc/steps.h) and one line that says what to do.
  */
 #include "ipc/config.h"
+#include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/account.h"
 #include "policy/policy.h"
+#include "policy/trusted.h"
 #include "priv/options.h"
 #include "priv/pidfile.h"
-#include "priv/report.h"
 #include "priv/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,15 +99,27 @@ static int write_pid(void)
     return 0;
 }
 
+/* The worker's executable and the agent's directory; the agent's socket itself need not be there yet. */
+static int open_files(void)
+{
+    static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
+    char directory[SETTINGS_PATH_SIZE];
+    memcpy(directory, config.backend, sizeof(directory));
+    strrchr(directory, '/')[0] = '\0';
+    prepared.executable = trusted_executable(worker);
+    if (prepared.executable < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
+    prepared.backend_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return prepared.backend_directory >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
+}
+
 static int prepare(void)
 {
     int step = account_resolve(config.user, config.group, &prepared.account);
     if (step != 0)
         return report_failed(step, errno, prepared.account.subject);
     tell_time_zone();
-    step = prepare_executable(&prepared);
-    if (step == 0)
-        step = prepare_backend(&config, &prepared);
+    step = open_files();
     if (step == 0)
         step = prepare_listeners(&config, &prepared);
     return step;

@@ -30,7 +30,7 @@ static void fill_options(void)
     static char names[2 * KEYS_MAX][CONFIG_KEY_SIZE];
     unsigned count = 0;
 
-    for (unsigned i = 0; config_keys[i].name != NULL && i < KEYS_MAX; i++) {
+    for (unsigned i = 0; i < KEYS_MAX && config_keys[i].name != NULL; i++) {
         for (unsigned j = 0; j < 2; j++, count++) {
             config_key_name(&config_keys[i], "-_"[j], names[count]);
             options[count].name = names[count];

@@ -67,7 +67,6 @@ static const char *make_new(pid_t pid, struct pidfile *out, char temporary[TEMPO
 /* Move the new file to the place of the one behind `old`, if that is a stale pid file. */
 static const char *replace(const struct pidfile *out, const char *temporary, int old)
 {
-    static char held[64];
     char number[16] = "";
     uint32_t pid = 0;
     struct stat locked, now;
@@ -83,6 +82,7 @@ static const char *replace(const struct pidfile *out, const char *temporary, int
     if (length != locked.st_size || (length != 0 && !text_number(number, 1, INT32_MAX, &pid)))
         return "what is there is not a pid file";
     if (flock(old, LOCK_EX | LOCK_NB) != 0) {
+        static char held[64];
         snprintf(held, sizeof(held), "another instance, pid %u, holds it", pid);
         errno = EBUSY;
         return held;

@@ -1,7 +1,8 @@
 /*
  * What the parent fetches while it still has root's power: files, a namespace, sockets.
  *
- * Every function reports its own failure and returns the step that is then the exit status, or 0.
+ * main.c fills it in; each function reports its own failure and returns the step that is then the exit
+ * status, or 0.
  */
 #ifndef METAWARD_PRIV_PREPARE_H
 #define METAWARD_PRIV_PREPARE_H
@@ -15,15 +16,6 @@ struct prepared {
     int backend_directory; /* O_PATH */
     int listeners[CONFIG_LISTENERS_MAX];
 };
-
-/**
- * Open the worker's executable by the path that was compiled in, one component after another: none may be a
- * symbolic link, belong to somebody else than root, or be writable by others (a sticky directory excepted).
- */
-int prepare_executable(struct prepared *out);
-
-/** Open the directory of the agent's socket. The socket itself need not be there yet. */
-int prepare_backend(const struct config *config, struct prepared *out);
 
 /**
  * Make the listeners, inside the network namespace where one is named, and come back.

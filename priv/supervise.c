@@ -5,13 +5,13 @@
 
 #include "ipc/channel.h"
 #include "ipc/logsocket.h"
+#include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/confine.h"
 #include "policy/facts.h"
 #include "policy/filter.h"
 #include "policy/lockdown.h"
 #include "priv/launch.h"
-#include "priv/report.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -86,8 +86,8 @@ static const struct policy_line *find(const struct policy *policy, long number)
 }
 
 /*
- * Linux 6.14 and later pass uretprobe and uprobe by every filter, because the kernel's own probes make these calls in
- * any process. From anywhere but a probe's trampoline they fail and do nothing.
+ * Linux 6.14 and later pass uretprobe and uprobe by every filter, because the kernel's own probes make these
+ * calls in any process. From anywhere but a probe's trampoline they fail and do nothing.
  */
 static bool beyond_filters(long number)
 {

@@ -39,6 +39,7 @@ struct http_answer {
     bool chunked;
 };
 
+/** Make ready for a new answer. The fields array needs no clearing. */
 void http_answer_begin(struct http_answer *answer);
 
 /**

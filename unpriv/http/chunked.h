@@ -28,6 +28,7 @@ struct http_chunked {
     uint16_t status; /* after HTTP_BAD: 400 or 413 */
 };
 
+/** Make ready for a new body. */
 void http_chunked_begin(struct http_chunked *chunked);
 
 /**

@@ -12,7 +12,7 @@
 
 struct pool {
     char *memory;
-    void *spare;  /* items given back; each holds the pointer to the next */
+    void *spare; /* items given back; each holds the pointer to the next */
     size_t size; /* of an item, rounded up to whole cache lines */
     uint32_t capacity;
     uint32_t touched; /* items that were ever taken */

@@ -1,7 +1,7 @@
 /*
  * The parent's lines. See report.h.
  */
-#include "priv/report.h"
+#include "ipc/report.h"
 
 #include "ipc/steps.h"
 
@@ -45,6 +45,7 @@ void report_event(const char *format, ...)
     /* 28: facility daemon, severity warning. RFC 3164 lets the receiver add the time. */
     int head = snprintf(line, LINE_SIZE, "%smetaward-%s: ", target == LOG_TO_SYSLOG ? "<28>" : "", tag);
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is two lines above */
     int body = vsnprintf(line + head, (size_t)(LINE_SIZE - head), format, arguments);
     va_end(arguments);
     put(line, body < 0 ? body : head + body);

@@ -2,8 +2,8 @@
  * What the parent has to say: one line an event, to stderr until it has started, then to the log that was
  * chosen.
  */
-#ifndef METAWARD_PRIV_REPORT_H
-#define METAWARD_PRIV_REPORT_H
+#ifndef METAWARD_IPC_REPORT_H
+#define METAWARD_IPC_REPORT_H
 
 #include "ipc/settings.h"
 

@@ -1,0 +1,20 @@
+/*
+ * Which files may be executed, and which directories be written to, with root's power behind it.
+ */
+#ifndef METAWARD_POLICY_TRUSTED_H
+#define METAWARD_POLICY_TRUSTED_H
+
+/**
+ * Open a file that is going to be executed, one component of its path after another.
+ *
+ * None of them may be a symbolic link, belong to somebody else than root, or be writable by others; a
+ * directory that others may write to is good enough where it is sticky, because there only owners can rename.
+ * What was checked is what is used: the descriptor.
+ *
+ * @param path absolute, without "." and "..", at most 4095 bytes
+ * @return an O_PATH descriptor of a regular file, close-on-exec; -1 with errno set (EPERM: not trusted,
+ * EACCES: no file)
+ */
+int trusted_executable(const char *path);
+
+#endif
