@@ -28,14 +28,14 @@ static int lowest_free(void)
     return fd;
 }
 
-static void send_packet(int fd, const uint8_t *bytes, size_t length, unsigned count)
+static void send_packet(int fd, uint8_t *bytes, size_t length, unsigned count)
 {
     static const int fds[DESCRIPTORS_MOST]; /* descriptor 0 as often as asked for */
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(fds))];
     } control = {0};
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+    struct iovec piece = {.iov_base = bytes, .iov_len = length};
     struct msghdr header = {.msg_iov = &piece, .msg_iovlen = 1};
 
     if (count > 0) {
@@ -96,7 +96,7 @@ static void check_message(const struct message *message)
 }
 
 /* One packet through the pair; the receiver must take it exactly where `good` says so. */
-static void pass(struct channel *channel, int from, const uint8_t *bytes, size_t length, unsigned count,
+static void pass(struct channel *channel, int from, uint8_t *bytes, size_t length, unsigned count,
                  uint32_t phase)
 {
     struct message message = {0};

@@ -175,7 +175,7 @@ static char *write_ipv6(char *at, const uint8_t ip[16])
 {
     unsigned group[8], start;
 
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         group[i] = (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
     unsigned run = longest_run(group, &start);
     for (unsigned i = 0; i < 8; i++) {

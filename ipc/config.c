@@ -97,21 +97,21 @@ bool config_set(struct config *config, const char *name, const char *value, char
 {
     const struct config_key *key = find_key(name);
     char shown[CONFIG_KEY_SIZE];
-    const char *wrong = "unknown";
     size_t at;
 
-    if (key != NULL) {
-        wrong = read_value(config, key, value);
-        if (wrong == NULL)
-            return true;
-        config_key_name(key, '-', shown);
-        at = text_append(error, CONFIG_ERROR_SIZE, 0, shown);
-    } else {
+    if (key == NULL) {
         at = text_append_quoted(error, CONFIG_ERROR_SIZE, 0, name);
+        text_append(error, CONFIG_ERROR_SIZE, at, ": no such key");
+        return false;
     }
+    const char *wrong = read_value(config, key, value);
+    if (wrong == NULL)
+        return true;
+    config_key_name(key, '-', shown);
+    at = text_append(error, CONFIG_ERROR_SIZE, 0, shown);
     at = text_append(error, CONFIG_ERROR_SIZE, at, ": ");
     at = text_append(error, CONFIG_ERROR_SIZE, at, wrong);
-    if (key != NULL && value != NULL) {
+    if (value != NULL) {
         at = text_append(error, CONFIG_ERROR_SIZE, at, ": ");
         text_append_quoted(error, CONFIG_ERROR_SIZE, at, value);
     }

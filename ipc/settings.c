@@ -22,8 +22,7 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
 
 /* No padding: every byte of the structure has a name and is checked. */
 _Static_assert(sizeof(struct settings) == 8 + 4 + 14 * sizeof(uint32_t) + SETTINGS_UUID_SIZE +
-                                              SETTINGS_PATH_SIZE +
-                                              SETTINGS_FORWARD_MAX * SETTINGS_FORWARD_SIZE,
+                                              SETTINGS_PATH_SIZE + sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
 void settings_default(struct settings *settings)
