@@ -31,6 +31,7 @@ static const struct policy_line lines[] = {
                 "answered by the vDSO where the clock source allows, without a system call"),
     BARE(newfstatat, "is the pid file still ours"),
     PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
+    BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,8 +95,14 @@ static int let_go(int status)
 static int write_pid(void)
 {
     char error[PIDFILE_ERROR_SIZE];
-    if (config.pid_file[0] != '\0' && pidfile_write(config.pid_file, getpid(), &pidfile, error) != 0)
+    if (config.pid_file[0] == '\0')
+        return 0;
+    if (pidfile_write(config.pid_file, getpid(), &pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
+    /* Without capabilities nobody but the owner of its directory can remove it. The second call asks. */
+    setfsuid(pidfile.owner);
+    if (setfsuid((uid_t)-1) != (int)pidfile.owner)
+        return report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
     return 0;
 }
 
@@ -135,11 +142,10 @@ static int run(void)
     if (step == 0)
         step = supervise(&config, &prepared, &(const struct milestones){write_pid, let_go});
     let_go(step);
-    if (config.pid_file[0] != '\0' && pidfile_remove(&pidfile) != 0) {
-        report_failed(STEP_CLEANUP, errno, config.pid_file);
-        step = step != 0 ? step : STEP_CLEANUP;
-    }
-    return step;
+    int error = pidfile_remove(&pidfile);
+    if (error != 0)
+        report_failed(STEP_CLEANUP, error, config.pid_file);
+    return step == 0 && error != 0 ? STEP_CLEANUP : step;
 }
 
 int main(int argc, char **argv)

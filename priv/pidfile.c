@@ -38,6 +38,7 @@ static const char *open_directory(const char *path, struct pidfile *out)
     out->directory = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (out->directory < 0 || fstat(out->directory, &status) != 0)
         return "can't open its directory";
+    out->owner = status.st_uid;
     errno = EPERM;
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0)
         return "others than its owner may write to its directory";

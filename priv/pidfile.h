@@ -19,6 +19,7 @@ struct pidfile {
     int file;      /* holds the lock, for every process that shares it */
     dev_t device;
     ino_t inode;
+    uid_t owner;                 /* of the directory */
     char name[CONFIG_PATH_SIZE]; /* below the directory */
 };
 
