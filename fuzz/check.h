@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: violated: %s\n", __FILE__, __LINE__, #condition);                        \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
+
+static inline void check_failed(const char *file, int line, const char *condition)
+{
+    (void)fprintf(stderr, "%s:%d: violated: %s\n", file, line, condition);
+    abort();
+}
 
 /** Take one control byte from the end; 0 where nothing is left. */
 static inline unsigned take_control(const uint8_t *data, size_t *size)

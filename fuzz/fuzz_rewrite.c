@@ -8,6 +8,7 @@
 #include "fuzz/check.h"
 #include "unpriv/http/rewrite.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define GUEST "2001:db8::7"
@@ -38,7 +39,9 @@ static void fold(char *out, size_t size, const char *bytes, struct http_span spa
     const size_t length = span.length < size ? span.length : size - 1;
     for (size_t i = 0; i < length; i++) {
         const char byte = bytes[span.at + i];
-        out[i] = byte == '_' ? '-' : byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
+        out[i] = '-';
+        if (byte != '_')
+            out[i] = (char)tolower((unsigned char)byte);
     }
     out[length] = '\0';
 }

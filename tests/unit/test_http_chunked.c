@@ -210,7 +210,7 @@ static void check_all(const struct example *examples, size_t count)
     static void test_##table(void **state)                                                                   \
     {                                                                                                        \
         (void)state;                                                                                         \
-        check_all(table, sizeof table / sizeof *table);                                                      \
+        check_all(table, sizeof(table) / sizeof((table)[0]));                                                \
     }
 
 TABLE_TEST(bodies)
@@ -262,10 +262,11 @@ static void test_most_trailers(void **state)
 static void test_overhead(void **state)
 {
     (void)state;
-    static char input[6 * 4000 + 5];
-    for (unsigned i = 0; i < 4000; i++)
-        memcpy(input + (size_t)i * 6, "1\r\nx\r\n", 6);
-    memcpy(input + sizeof input - 5, LAST, 5);
+    static const char chunk[] = "1\r\nx\r\n", last[] = LAST;
+    static char input[4000 * (sizeof chunk - 1) + sizeof last - 1];
+    for (size_t i = 0; i < 4000; i++)
+        memcpy(input + i * (sizeof chunk - 1), chunk, sizeof chunk - 1);
+    memcpy(input + 4000 * (sizeof chunk - 1), last, sizeof last - 1);
     feed_begin(&feed, 65536);
     feed_piece(&feed, input, sizeof input);
     assert_int_equal(feed.verdict, HTTP_BAD);

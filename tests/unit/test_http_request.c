@@ -525,7 +525,7 @@ static void check_all(const struct example *examples, size_t count)
     static void test_##table(void **state)                                                                   \
     {                                                                                                        \
         (void)state;                                                                                         \
-        check_all(table, sizeof table / sizeof *table);                                                      \
+        check_all(table, sizeof(table) / sizeof((table)[0]));                                                \
     }
 
 TABLE_TEST(lines)

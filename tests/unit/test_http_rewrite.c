@@ -5,6 +5,7 @@
 #include "tests/unit/guard.h"
 #include "unpriv/http/rewrite.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -223,7 +224,9 @@ static void spell(char *out, const char *name, unsigned mask, bool upper)
 {
     unsigned dash = 0;
     for (; *name; name++, out++) {
-        *out = upper && *name >= 'a' && *name <= 'z' ? (char)(*name - 32) : *name;
+        *out = *name;
+        if (upper)
+            *out = (char)toupper((unsigned char)*name);
         if (*name == '-' && mask & 1U << dash++)
             *out = '_';
     }

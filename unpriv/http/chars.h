@@ -31,7 +31,9 @@ static inline unsigned http_char_is(char byte, unsigned classes)
 /** ASCII lower case, whatever the locale says. */
 static inline char http_lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+    if (byte < 'A' || byte > 'Z')
+        return byte;
+    return "abcdefghijklmnopqrstuvwxyz"[byte - 'A'];
 }
 
 /** The first offset from `at` on, below `end`, whose byte is in none of `classes`; `end` where all are. */

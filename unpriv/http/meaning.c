@@ -42,15 +42,13 @@ static bool take_absolute(struct http_request *request, const char *bytes)
 void http_take_target(struct http_request *request, const char *bytes)
 {
     const struct http_span target = request->target;
-    bool good;
-    if (bytes[target.at] == '/')
-        good = true;
-    else if (bytes[target.at] == '*') /* a method that is not ours is refused by http_take_method() */
+    const struct http_span method = request->method_text;
+    const char first = bytes[target.at];
+    bool good = true;
+    if (first == '*') /* a method that is not ours is refused by http_take_method() */
         good = target.length == 1 && (request->method == HTTP_OPTIONS || request->method == HTTP_OTHER);
-    else if (http_method_is_barred(bytes + request->method_text.at, request->method_text.length))
-        good = true; /* CONNECT's authority-form: 405 is the better answer */
-    else
-        good = take_absolute(request, bytes);
+    else if (first != '/' && !http_method_is_barred(bytes + method.at, method.length))
+        good = take_absolute(request, bytes); /* CONNECT's authority-form passes: 405 is the better answer */
     if (!good)
         http_refuse(request, 400, REASON_TARGET, target.at);
 }
