@@ -91,7 +91,7 @@ struct exchange {
     bool head_only;  /* HEAD */
     bool keep_alive; /* the guest wants to go on */
     bool head_done;  /* the answer's head is on its way to the guest */
-    bool reading;    /* the agent's descriptor is watched */
+    bool watched;    /* the agent's descriptor is registered with epoll */
 };
 
 struct connection {

@@ -15,6 +15,14 @@
 
 #define READS_AT_ONCE 4 /* of full buffers, before others have their turn */
 
+/* An answer that comes while other events are being handled need not be waited for: no registration with
+ * epoll, and one turn of the loop less. After so many attempts in vain, only one request in so many has it
+ * tried. */
+#define VAIN_MOST    8
+#define TRIED_ONE_IN 64
+
+static unsigned in_vain; /* attempts in a row */
+
 /* What the last read told of the agent's side. */
 enum stream { STREAM_FLOWS, STREAM_ENDED, STREAM_BROKEN };
 
@@ -31,22 +39,38 @@ static bool watch_agent(struct exchange *exchange)
     if (exchange->request_sent < exchange->request_length)
         wanted |= EV_WRITE;
     event_assign(&exchange->event, service.base, exchange->fd, wanted, on_agent, exchange);
-    exchange->reading = event_add(&exchange->event, NULL) == 0;
-    if (!exchange->reading)
+    exchange->watched = event_add(&exchange->event, NULL) == 0;
+    if (!exchange->watched)
         relay_fail(exchange, 502, REASON_AGENT_ERROR);
-    return exchange->reading;
+    return exchange->watched;
 }
 
 static void unwatch_agent(struct exchange *exchange)
 {
-    if (exchange->reading)
+    if (exchange->watched)
         event_del(&exchange->event);
-    exchange->reading = false;
+    exchange->watched = false;
 }
 
 void relay_begin(struct exchange *exchange)
 {
-    watch_agent(exchange);
+    bool try = in_vain < VAIN_MOST || in_vain % TRIED_ONE_IN == 0;
+
+    in_vain++;
+    if (!try || exchange->request_sent < exchange->request_length) {
+        watch_agent(exchange);
+        return;
+    }
+    /* As if it were readable, once all that is readable now has been handled. */
+    event_assign(&exchange->event, service.base, exchange->fd, EV_READ | EV_PERSIST, on_agent, exchange);
+    event_active(&exchange->event, EV_READ, 0);
+}
+
+/* The answer is not complete: more must come from the agent. @return false where the exchange has failed */
+static bool expect_more(struct exchange *exchange)
+{
+    alarm_set(exchange->guest, DEADLINE_SERVER);
+    return exchange->watched || watch_agent(exchange);
 }
 
 void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason reason)
@@ -143,8 +167,7 @@ static bool send_piece(struct exchange *exchange, enum piece piece)
     }
     switch (outbound_flush(guest)) {
     case OUTBOUND_DONE:
-        alarm_set(guest, DEADLINE_SERVER);
-        return true;
+        return expect_more(exchange);
     case OUTBOUND_PENDING:
         unwatch_agent(exchange);
         alarm_set(guest, DEADLINE_CLIENT);
@@ -215,10 +238,8 @@ static bool read_head(struct exchange *exchange, enum stream stream)
     case HTTP_DONE:
         return begin_answer(exchange, stream);
     case HTTP_MORE:
-        if (output->head_used < OUTPUT_SPACE && stream == STREAM_FLOWS) {
-            alarm_set(exchange->guest, DEADLINE_SERVER);
-            return true;
-        }
+        if (output->head_used < OUTPUT_SPACE && stream == STREAM_FLOWS)
+            return expect_more(exchange);
         break;
     case HTTP_BAD:
         break;
@@ -260,12 +281,14 @@ static bool relay_once(struct exchange *exchange)
     got = recvfrom(exchange->fd, output->bytes + OUTPUT_HEADROOM + used, space, 0, NULL, NULL);
     if (got < 0) {
         if (errno == EAGAIN || errno == EINTR)
-            return false;
+            return expect_more(exchange) && false;
         stream = STREAM_BROKEN;
         got = 0;
     } else if (got == 0) {
         stream = STREAM_ENDED;
     }
+    if (!exchange->watched)
+        in_vain = 0;
     if (exchange->head_done) {
         go_on = read_body(exchange, (size_t)got, stream);
     } else {
@@ -302,6 +325,5 @@ void relay_resume(struct exchange *exchange)
 
     if (!guest_watch(guest))
         return;
-    alarm_set(guest, DEADLINE_SERVER);
-    watch_agent(exchange);
+    expect_more(exchange);
 }

@@ -115,9 +115,8 @@ void upstream_leave(struct exchange *exchange)
     /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
      * that. */
     close(exchange->fd);
-    if (exchange->reading)
-        event_del(&exchange->event);
-    exchange->reading = false;
+    event_del(&exchange->event);
+    exchange->watched = false;
     exchange->fd = -1;
     queue_done(&service.queue, exchange->guest->source);
     stalled = false;
