@@ -61,7 +61,7 @@ static bool enter_root(int tree)
 /* What no child ever needs. Processes and descriptors follow in the worker, which must first be started. */
 static bool limit_child(rlim_t descriptors)
 {
-    return confine_limit(RLIMIT_CORE, 0) && confine_limit(RLIMIT_FSIZE, CONFINE_FILTER_BYTES) &&
+    return confine_limit(RLIMIT_CORE, 0) && confine_limit(RLIMIT_FSIZE, 0) &&
            confine_limit(RLIMIT_MEMLOCK, 0) && confine_limit(RLIMIT_MSGQUEUE, 0) &&
            confine_limit(RLIMIT_NOFILE, descriptors);
 }

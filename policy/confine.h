@@ -41,9 +41,6 @@ struct confinement {
     rlim_t descriptors; /* the most that a child may hold */
 };
 
-/* RLIMIT_FSIZE of a child until its filter is exported through a file in memory. */
-#define CONFINE_FILTER_BYTES 16384
-
 /* The flags for the clone() that makes the nursery. */
 extern const unsigned long confine_namespaces;
 

@@ -22,7 +22,7 @@ int confine_worker(void)
 {
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
-    if (!confine_limit(RLIMIT_NPROC, 0) || !confine_limit(RLIMIT_FSIZE, 0))
+    if (!confine_limit(RLIMIT_NPROC, 0))
         return STEP_LIMITS;
     return landlock_apply() ? 0 : STEP_LANDLOCK;
 }

@@ -17,8 +17,7 @@ bool confine_limit(__rlimit_resource_t resource, rlim_t value);
 bool confine_not_dumpable(void);
 
 /**
- * Steps "dumpable" to "Landlock", in the worker. Its filter must be compiled already: no file can be written
- * after.
+ * Steps "dumpable" to "Landlock", in the worker.
  *
  * @return 0, or the step that failed (enum step) with errno set
  */

@@ -56,9 +56,6 @@ static const struct policy_line lines[] = {
     {.number = SYS_mseal,
      .name = "mseal",
      .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
-    BARE(memfd_create, "a worker's start: libseccomp exports the filter"),
-    BARE(write, "a worker's start: libseccomp exports the filter"),
-    BARE(pread64, "a worker's start: libseccomp exports the filter"),
     BARE(seccomp, "a worker's start: its own filter"),
     /* the worker's calls; its own filter pins them more closely */
     BARE(epoll_wait, "for the worker"),

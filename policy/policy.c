@@ -2,7 +2,6 @@
  * Reading the tables. See policy.h for the theory.
  */
 #include "policy/policy.h"
-#include "policy/descriptors.h"
 #include "policy/table.h"
 
 const struct policy *policy_of(enum policy_role role)
@@ -33,18 +32,6 @@ size_t policy_allowed(const struct policy *policy)
         allowed += first ? 1 : 0;
     }
     return allowed;
-}
-
-const char *policy_delta(void)
-{
-#ifdef METAWARD_SANITIZED
-    return "sanitized build: the root is the host's, read-only, and the agent's directory the working "
-           "directory; workers are forked, not executed; "
-           "the calls marked as delta in --print-policy are allowed; descriptor " REPORT_FD_NAME
-           " takes reports";
-#else
-    return NULL;
-#endif
 }
 
 const struct policy_line *policy_check(const struct policy *policy)

@@ -82,11 +82,4 @@ const char *policy_delta(void);
  * line, or NULL. */
 const struct policy_line *policy_check(const struct policy *policy);
 
-/**
- * Print the policies and the confinement's other steps to a descriptor, for people or as JSON.
- *
- * @return false with errno set where writing failed
- */
-bool policy_print(int fd, bool json);
-
 #endif

@@ -9,7 +9,7 @@
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/account.h"
-#include "policy/policy.h"
+#include "policy/filter.h"
 #include "policy/trusted.h"
 #include "priv/options.h"
 #include "priv/pidfile.h"
@@ -148,6 +148,12 @@ static int run(void)
     return step == 0 && error != 0 ? STEP_CLEANUP : step;
 }
 
+static int print(const char *text)
+{
+    size_t length = strlen(text);
+    return write(STDOUT_FILENO, text, length) == (ssize_t)length ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     int status = tidy();
@@ -157,9 +163,9 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         return geteuid() == 0 ? run() : report_failed(STEP_PRIVILEGE, EPERM, "");
     case OPTIONS_POLICY:
-        return policy_print(STDOUT_FILENO, false) ? 0 : 1;
+        return print(filter_text);
     case OPTIONS_POLICY_JSON:
-        return policy_print(STDOUT_FILENO, true) ? 0 : 1;
+        return print(filter_json);
     case OPTIONS_DONE:
         return 0;
     case OPTIONS_BAD:

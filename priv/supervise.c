@@ -27,7 +27,8 @@
 #define PAUSE_FIRST_MS  100 /* after the second failure in a row; doubled for each further one */
 #define PAUSE_MOST_MS   5000
 #define FAILURES_MOST   8     /* workers in a row that never served: give up */
-#define STEADY_MS       60000 /* a worker that served this long has proved itself */
+#define STEADY_MS       60000 /* a worker that lived this long has proved itself */
+#define MESSAGES_FIRST  16    /* of a worker; it has two to send, and then at most one a second */
 #define START_MOST_MS   10000 /* a worker that is not serving by then hangs */
 #define LOG_RETRY_MS    1000
 #define NURSERY_LAST_MS 1000 /* how long the end waits for the nursery's */
@@ -45,8 +46,8 @@ static struct {
     uint32_t nursery_phase, worker_phase;
     unsigned failures; /* workers in a row that did not last */
     int64_t due; /* when the next worker is to be started, or the starting one must serve; 0: nothing due */
-    int64_t served_at;
-    int64_t log_due; /* when the log is to be connected again; 0: it is */
+    int64_t started_at; /* when the worker was started */
+    int64_t log_due;    /* when the log is to be connected again; 0: it is */
     bool ever_served, draining;
 } self;
 
@@ -105,11 +106,14 @@ static void forget_worker(void)
 static int start_worker(void)
 {
     int ends[2];
+    if (!logsocket_renew(&self.log))
+        return report_failed(STEP_LOG, errno, "worker");
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "worker");
     channel_begin(&self.worker, ends[0]);
     self.worker_phase = PHASE_PARENT_WORKER_START;
-    self.due = now_ms() + START_MOST_MS;
+    self.started_at = now_ms();
+    self.due = self.started_at + START_MOST_MS;
     bool told = tell(&self.nursery, MSG_SPAWN, (const int[]){ends[1], self.log.worker}) &&
                 tell(&self.worker, MSG_SETTINGS, NULL);
     int error = errno;
@@ -152,7 +156,7 @@ static int worker_ended(int status)
     }
     if (!self.ever_served)
         return report_failed(step, 0, "worker");
-    if (self.worker_phase == PHASE_PARENT_WORKER && now_ms() - self.served_at >= STEADY_MS)
+    if (self.worker_phase == PHASE_PARENT_WORKER && now_ms() - self.started_at >= STEADY_MS)
         self.failures = 0;
     if (self.failures++ == 0)
         return start_worker();
@@ -202,23 +206,20 @@ static int hand_over(pid_t pid)
 /* The first worker serves: write the pid file, and give up every capability and most system calls. */
 static int settle(void)
 {
-    static struct filter filter;
     const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
     close(self.prepared->executable);
     close(self.prepared->backend_directory);
-    if (!filter_build(policy_of(POLICY_PARENT), &values, &filter))
-        return report_failed(STEP_FILTER, errno, "parent");
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
     step = self.milestones->settled(0);
     if (step != 0)
         return step;
-    report_open(self.config->worker.uuid, self.config->worker.log_target, self.log.worker);
-    return filter_load(&filter) ? 0 : report_failed(STEP_FILTER, errno, "parent");
+    report_open(self.config->worker.uuid, self.config->worker.log_target, self.log.own);
+    return filter_load(POLICY_PARENT, &values) ? 0 : report_failed(STEP_FILTER, errno, "parent");
 }
 
 static int serving(void)
@@ -226,7 +227,6 @@ static int serving(void)
     bool first = !self.ever_served;
     self.worker_phase = PHASE_PARENT_WORKER;
     self.due = 0;
-    self.served_at = now_ms();
     self.ever_served = true;
     int step = first ? settle() : 0;
     if (step == 0)
@@ -277,6 +277,8 @@ static int receive_worker(void)
             return distrust("a message that is not valid");
         if (result != CHANNEL_OK)
             return end_worker(); /* dead already, as a rule; without its channel it must not go on either */
+        if (received.message.sequence > MESSAGES_FIRST + (now_ms() - self.started_at) / 1000)
+            return distrust("too many messages");
         int step = on_worker_message(&received);
         if (step != 0)
             return step;
@@ -303,6 +305,8 @@ static int turn(void)
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.fd, .events = POLLIN},
                                         [POLL_RELAY] = {.fd = self.log.relay, .events = POLLIN}};
+    if (self.log.waits)
+        polled[POLL_RELAY] = (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
     sigemptyset(&none);
     int64_t now = now_ms(), next = self.due;
@@ -310,8 +314,11 @@ static int turn(void)
         next = self.log_due;
     int64_t left = next > now ? next - now : 0;
     struct timespec pause = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-    if (ppoll(polled, POLL_COUNT, next != 0 ? &pause : NULL, &none) < 0 && errno != EINTR)
+    int ready = ppoll(polled, POLL_COUNT, next != 0 ? &pause : NULL, &none);
+    if (ready < 0 && errno != EINTR)
         return report_failed(STEP_CHANNEL, errno, "ppoll");
+    if (ready > 0) /* then no signal was let in: a child that never stops talking must not keep them out */
+        ppoll(NULL, 0, &(const struct timespec){0, 0}, &none);
     if (draining_asked && !self.draining && self.worker_phase == PHASE_PARENT_WORKER) {
         self.draining = true;
         if (!tell(&self.worker, MSG_DRAIN, NULL))
@@ -351,7 +358,7 @@ static int begin(void)
         (struct facts){self.prepared->account.uid, self.prepared->account.gid, (unsigned)filters + 2};
     if (!logsocket_open(self.config->worker.log_target, &self.log))
         return report_failed(STEP_LOG, errno, "");
-    if (self.log.relay < 0 && !logsocket_connect(&self.log)) {
+    if (!logsocket_connect(&self.log)) {
         report_event("event=log-absent path=/dev/log error=%s will=\"connect when it appears\"",
                      errno_name(errno));
         self.log_due = now_ms() + LOG_RETRY_MS;

@@ -130,7 +130,6 @@ static int serve(struct nursery *nursery)
 
 static int confine(void)
 {
-    static struct filter filter;
     static const struct descriptor expected[] = {
         {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_NO_SOCKET}, {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
     if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
@@ -139,7 +138,7 @@ static int confine(void)
         return STEP_DESCRIPTORS;
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
-    if (!filter_build(policy_of(POLICY_NURSERY), NULL, &filter) || !filter_load(&filter))
+    if (!filter_load(POLICY_NURSERY, NULL))
         return STEP_FILTER;
     return 0;
 }

@@ -117,18 +117,15 @@ static bool await_settings(struct received *received)
 /* The last steps, in the order that policy/confine.h gives. */
 static int confine(void)
 {
-    static struct filter filter;
     static const struct descriptor expected[] = {
         {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_LOG}, {EPOLL_FD, KIND_NO_SOCKET}};
     const struct policy_values values = {backend_address(), backend_length()};
-    if (!filter_build(policy_of(POLICY_WORKER), &values, &filter))
-        return STEP_FILTER;
     int step = confine_worker();
     if (step != 0)
         return step;
     if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
         return STEP_INVENTORY;
-    return filter_load(&filter) ? 0 : STEP_FILTER;
+    return filter_load(POLICY_WORKER, &values) ? 0 : STEP_FILTER;
 }
 
 /* Memory, the agent's address, the event loop: everything that still needs to ask the kernel for something.
