@@ -3,41 +3,91 @@
  */
 #include "ipc/logsocket.h"
 
+#include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #define LINE_MOST 2048
+#define LINES_MOST                                                                                           \
+    64 /* in one turn: a worker that never stops writing must not keep the parent from the rest */
+
+#define KIND (SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
 const struct sockaddr_un logsocket_device = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 
+bool logsocket_to_device(int fd)
+{
+    return connect(fd, (const struct sockaddr *)&logsocket_device, sizeof(logsocket_device)) == 0;
+}
+
 bool logsocket_open(enum log_target target, struct logsocket *out)
 {
+    *out = (struct logsocket){.target = target, .own = -1, .worker = -1, .relay = -1};
+    if (target != LOG_TO_SYSLOG)
+        return true;
+    out->own = socket(AF_UNIX, KIND, 0);
+    return out->own >= 0;
+}
+
+bool logsocket_renew(struct logsocket *log)
+{
     int pair[2];
-    out->relay = -1;
-    if (target == LOG_TO_SYSLOG) {
-        out->worker = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        return out->worker >= 0;
+    if (log->relay >= 0) {
+        logsocket_relay(log); /* its last words */
+        close(log->relay);
     }
-    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-        return false;
-    out->worker = pair[0];
-    out->relay = pair[1];
-    return true;
+    if (log->worker >= 0)
+        close(log->worker);
+    log->relay = -1;
+    log->worker = -1;
+    log->waits = false;
+    if (log->target == LOG_TO_STDERR) {
+        if (socketpair(AF_UNIX, KIND, 0, pair) != 0)
+            return false;
+        log->worker = pair[0];
+        log->relay = pair[1];
+        return true;
+    }
+    log->worker = socket(AF_UNIX, KIND, 0);
+    if (log->worker >= 0 && log->target == LOG_TO_SYSLOG)
+        (void)logsocket_to_device(log->worker); /* the worker tells if it leads nowhere */
+    return log->worker >= 0;
 }
 
 bool logsocket_connect(const struct logsocket *log)
 {
-    return connect(log->worker, (const struct sockaddr *)&logsocket_device, sizeof(logsocket_device)) == 0;
+    if (log->target != LOG_TO_SYSLOG)
+        return true;
+    return logsocket_to_device(log->own) && (log->worker < 0 || logsocket_to_device(log->worker));
 }
 
-void logsocket_relay(const struct logsocket *log)
+bool logsocket_stderr_has_room(void)
+{
+    static const struct timespec now = {0, 0};
+    struct pollfd polled = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return ppoll(&polled, 1, &now, NULL) == 1;
+}
+
+static void make_printable(char *line, ssize_t length)
+{
+    for (ssize_t i = 0; i < length; i++) {
+        if ((unsigned char)line[i] < 0x20 || (unsigned char)line[i] >= 0x7f)
+            line[i] = '?';
+    }
+}
+
+void logsocket_relay(struct logsocket *log)
 {
     char line[LINE_MOST + 1];
-    for (;;) {
-        ssize_t length = recv(log->relay, line, LINE_MOST, MSG_DONTWAIT);
+    log->waits = false;
+    for (unsigned i = 0; i < LINES_MOST; i++) {
+        log->waits = !logsocket_stderr_has_room();
+        ssize_t length = log->waits ? 0 : recv(log->relay, line, LINE_MOST, MSG_DONTWAIT);
         if (length <= 0)
             return;
+        make_printable(line, length);
         line[length] = '\n';
         if (write(STDERR_FILENO, line, (size_t)length + 1) < 0)
             return; /* the reader of our stderr is gone: nothing to tell, nobody to tell it to */

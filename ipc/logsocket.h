@@ -1,32 +1,52 @@
 /*
- * The log's socket: made and connected by the parent, used by parent and worker together.
+ * The log's sockets: made and connected by the parent, one for each worker.
  *
- * It is one socket with two holders, so when the parent connects it again after the log's daemon was
- * restarted, the worker's end is connected again as well. For stderr it is a pair, whose other end the parent
- * copies to stderr, and the worker needs no right to write to a file. For `none` it is a pair that nobody
- * uses.
+ * A worker and the parent hold the same socket, so when the parent connects it again after the log's daemon
+ * was restarted, the worker's end is connected again as well. What a worker does to its socket (it may shut
+ * it down) lasts as long as that worker: the next one gets a new socket, and the parent's own lines never go
+ * through it. For stderr it is a pair, whose other end the parent copies to stderr, and the worker needs no
+ * right to write to a file. For `none` it is a socket that leads nowhere.
  */
 #ifndef METAWARD_IPC_LOGSOCKET_H
 #define METAWARD_IPC_LOGSOCKET_H
 
 #include "ipc/settings.h"
 
+#include <stdbool.h>
 #include <sys/un.h>
 
 struct logsocket {
-    int worker; /* handed to each worker; the parent sends to it too (syslog) */
-    int relay;  /* to be copied to stderr; -1 for syslog */
+    enum log_target target;
+    int own;    /* the parent's, for syslog; else -1 */
+    int worker; /* handed to the worker that is started next */
+    int relay;  /* to be copied to stderr, for stderr; else -1 */
+    bool waits; /* lines are waiting because stderr has no room: wait for POLLOUT there, not for the relay */
 };
 
-/** Open it. An absent /dev/log is no failure: it is reported by the caller, and connected when it comes.
- * @return false with errno set */
+/** Open the parent's own, and none for a worker yet. @return false with errno set */
 bool logsocket_open(enum log_target target, struct logsocket *out);
 
-/** Connect to /dev/log (again). @return false with errno set */
+/** Connect one datagram socket to /dev/log. @return false with errno set */
+bool logsocket_to_device(int fd);
+
+/** Make a new one for the next worker, and close the last worker's. @return false with errno set */
+bool logsocket_renew(struct logsocket *log);
+
+/**
+ * Connect to /dev/log (again), the parent's and the worker's; nothing to do for the other targets.
+ *
+ * @return false with errno set. An absent /dev/log is no failure of the start: it may come
+ */
 bool logsocket_connect(const struct logsocket *log);
 
-/** Copy all lines that are there to stderr. */
-void logsocket_relay(const struct logsocket *log);
+/**
+ * Copy lines that are there to stderr: a bounded number, as long as stderr has room, and every control
+ * character as '?', because the worker that wrote them may be a guest's by now.
+ */
+void logsocket_relay(struct logsocket *log);
+
+/** Does stderr take a line without waiting? */
+bool logsocket_stderr_has_room(void);
 
 /** Where logsocket_connect() goes; the parent's policy pins it. Constant. */
 extern const struct sockaddr_un logsocket_device;

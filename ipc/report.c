@@ -3,8 +3,10 @@
  */
 #include "ipc/report.h"
 
+#include "ipc/logsocket.h"
 #include "ipc/steps.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -15,12 +17,14 @@
 static const char *tag = "-";
 static enum log_target target = LOG_TO_STDERR;
 static int log_socket = -1;
+static bool started;
 
 void report_open(const char *uuid, enum log_target to, int socket)
 {
     tag = uuid;
     target = to;
     log_socket = socket;
+    started = true;
 }
 
 static void put(char *line, int length)
@@ -30,10 +34,13 @@ static void put(char *line, int length)
     if (length >= LINE_SIZE)
         length = LINE_SIZE - 1;
     if (target == LOG_TO_SYSLOG) {
-        (void)send(log_socket, line, (size_t)length,
-                   MSG_NOSIGNAL | MSG_DONTWAIT); /* a lost log must not stop us */
-        return;
+        ssize_t sent = send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EAGAIN && logsocket_to_device(log_socket)) /* its daemon was restarted */
+            (void)send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return; /* a lost log must not stop us */
     }
+    if (started && !logsocket_stderr_has_room())
+        return;
     line[length] = '\n';
     (void)!write(STDERR_FILENO, line, (size_t)length + 1);
 }
