@@ -106,8 +106,9 @@ int prepare_listeners(const struct config *config, struct prepared *out)
     int inside = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (home < 0 || inside < 0)
         return report_failed(STEP_NETNS_OPEN, errno, path);
-    if (ioctl(inside, NS_GET_NSTYPE) != CLONE_NEWNET)
-        return report_failed(STEP_NETNS_OPEN, errno != 0 ? errno : EINVAL, path);
+    int kind = ioctl(inside, NS_GET_NSTYPE);
+    if (kind != CLONE_NEWNET)
+        return report_failed(STEP_NETNS_OPEN, kind < 0 ? errno : EINVAL, path);
     int step = open_inside(config, out, home, inside, path);
     close(home);
     close(inside);

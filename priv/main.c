@@ -11,7 +11,7 @@
 #include "policy/account.h"
 #include "policy/filter.h"
 #include "policy/trusted.h"
-#include "priv/options.h"
+#include "ipc/options.h"
 #include "priv/pidfile.h"
 #include "priv/supervise.h"
 
@@ -141,6 +141,8 @@ static int run(void)
         step = go_into_background();
     if (step == 0)
         step = supervise(&config, &prepared, &(const struct milestones){write_pid, let_go});
+    if (step == 0 && starter >= 0)
+        step = report_failed(STEP_DAEMONIZE, 0, "told to end before guests were served");
     let_go(step);
     int error = pidfile_remove(&pidfile);
     if (error != 0)

@@ -150,9 +150,9 @@ static int worker_ended(int status)
     else
         report_event("event=worker-ended pid=%d status=%d", (int)self.worker_pid, WEXITSTATUS(status));
     forget_worker();
-    if (self.draining && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    if (self.draining) { /* nothing is left to finish, however it ended */
         ending = 1;
-        return 0;
+        return status == 0 ? 0 : report_failed(step, 0, "worker");
     }
     if (!self.ever_served)
         return report_failed(step, 0, "worker");
