@@ -6,12 +6,12 @@
  * ends the program with an exit status of its own (ipc/steps.h) and one line that says what to do.
  */
 #include "ipc/config.h"
+#include "ipc/options.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/account.h"
 #include "policy/filter.h"
 #include "policy/trusted.h"
-#include "ipc/options.h"
 #include "priv/pidfile.h"
 #include "priv/supervise.h"
 
