@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -170,7 +171,7 @@ class Client:
     """A guest's connection, byte for byte."""
 
     def __init__(self, sock):
-        self.sock, self.buffer, self.ended = sock, b"", False
+        self.sock, self.buffer, self.ended, self.reset = sock, b"", False, False
 
     def __enter__(self):
         return self
@@ -185,7 +186,7 @@ class Client:
         try:
             data = self.sock.recv(65536)
         except ConnectionResetError:
-            data = b""
+            data, self.reset = b"", True
         self.ended = not data
         self.buffer += data
         return bool(data)
@@ -252,6 +253,15 @@ class Client:
     def get(self, target="/", method="GET", headers="", body=b""):
         self.send(("%s %s HTTP/1.1\r\nHost: 169.254.169.254\r\n%s\r\n" % (method, target, headers)).encode("latin-1") + body)
         return self.answer(method)
+
+    def finish(self):
+        """Say that nothing more will be sent; answers can still be read."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def reset_now(self):
+        """Break the connection off, as a guest that was killed."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
 
     def closed(self):
         """Wait for the other side's end; True where it came with nothing more before it."""
