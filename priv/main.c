@@ -7,12 +7,12 @@
  */
 #include "ipc/config.h"
 #include "ipc/options.h"
+#include "ipc/pidfile.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/account.h"
 #include "policy/filter.h"
 #include "policy/trusted.h"
-#include "priv/pidfile.h"
 #include "priv/supervise.h"
 
 #include <errno.h>

@@ -293,10 +293,9 @@ static int due(int64_t now)
     if (self.due == 0 || now < self.due)
         return 0;
     self.due = 0;
-    if (self.worker.fd < 0)
-        return start_worker();
-    return self.ever_served ? distrust("it does not serve")
-                            : report_failed(STEP_WORKER_DIED, ETIMEDOUT, "worker");
+    if (!self.ever_served)
+        return report_failed(STEP_WORKER_DIED, ETIMEDOUT, "worker");
+    return self.worker.fd < 0 ? start_worker() : distrust("it does not serve");
 }
 
 /* Wait for the next message, signal or due time, and do what it asks. */

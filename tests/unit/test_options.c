@@ -3,7 +3,7 @@
  */
 #include "tests/unit/unit.h"
 
-#include "priv/options.h"
+#include "ipc/options.h"
 
 #include <fcntl.h>
 #include <getopt.h>

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
-#include "priv/pidfile.h"
+#include "ipc/pidfile.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  * holder. The file is made under another name, locked, then moved into place, so nobody ever sees it empty or
  * unlocked. It is never written through a link, nor over a file that is not a pid file.
  */
-#ifndef METAWARD_PRIV_PIDFILE_H
-#define METAWARD_PRIV_PIDFILE_H
+#ifndef METAWARD_IPC_PIDFILE_H
+#define METAWARD_IPC_PIDFILE_H
 
 #include "ipc/config.h"
 

@@ -7,7 +7,7 @@
  *
  * The helpers return NULL, or what is wrong, with errno set.
  */
-#include "priv/pidfile.h"
+#include "ipc/pidfile.h"
 
 #include "ipc/text.h"
 

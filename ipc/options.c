@@ -4,7 +4,7 @@
  * getopt_long() is given every name twice, with '-' and with '_'. It takes abbreviations, and there is no
  * switch against that, so the length of what was typed is compared with the length of the name that it found.
  */
-#include "priv/options.h"
+#include "ipc/options.h"
 
 #include "ipc/text.h"
 

@@ -1,8 +1,8 @@
 /*
  * The command line, by getopt_long() and the table of ipc/config.h; the values are read there.
  */
-#ifndef METAWARD_PRIV_OPTIONS_H
-#define METAWARD_PRIV_OPTIONS_H
+#ifndef METAWARD_IPC_OPTIONS_H
+#define METAWARD_IPC_OPTIONS_H
 
 #include "ipc/config.h"
 
