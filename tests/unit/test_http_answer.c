@@ -164,6 +164,7 @@ static const struct example garbage[] = {
     EXAMPLE(OK("Content-Length:\r\n\r\n"), "bad"),
     EXAMPLE(OK("Content-Length: -1\r\n\r\n"), "bad"),
     EXAMPLE(OK("Content-Length: 18446744073709551615\r\n\r\n"), "bad"),
+    EXAMPLE(OK("Content-Length: 18446744073709551616\r\n\r\n"), "bad"),
     EXAMPLE(OK("Content-Length: 18446744073709551621\r\n\r\n"), "bad"),
     EXAMPLE(OK("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), "bad"),
     EXAMPLE(OK("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"), "bad"),

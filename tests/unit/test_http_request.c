@@ -408,6 +408,7 @@ static const struct example bodies[] = {
     EXAMPLE(POST("Content-Length: 3072\r\n\r\n"),
             "done 50 POST(2) / host=a 1.1 keep length=3072 1:Host=a 2:Content-Length=3072"),
     EXAMPLE(POST("Content-Length: 3073\r\n\r\n"), "413 body-long @42 POST|/"),
+    EXAMPLE(POST("Content-Length: 18446744073709551616\r\n\r\n"), "413 body-long @42 POST|/"),
     EXAMPLE(POST("Content-Length: 18446744073709551621\r\n\r\n"), "413 body-long @42 POST|/"),
     EXAMPLE(POST("Content-Length: 4294967301\r\n\r\n"), "413 body-long @42 POST|/"),
     EXAMPLE(POST("Content-Length: 99999999999999999999999999999999999999999\r\n\r\n"),
