@@ -1,0 +1,93 @@
+"""What the kernel says of a process: /proc, read as a reviewer would. For the tests of confinement."""
+import ctypes
+import os
+import re
+import socket
+
+NAMESPACES = ("pid", "net", "mnt", "ipc", "uts", "cgroup")
+SYS_PIDFD_GETFD = 438
+_libc = ctypes.CDLL(None, use_errno=True)
+CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def read(pid, name):
+    with open("/proc/%s/%s" % (pid, name), encoding="utf-8", errors="surrogateescape") as f:
+        return f.read()
+
+
+def status(pid):
+    """/proc/PID/status as a dictionary of words."""
+    return {name: value.split() for name, value in
+            (line.split(":", 1) for line in read(pid, "status").splitlines())}
+
+
+def capabilities(pid):
+    return {name: int(status(pid)[name][0], 16) for name in CAPABILITY_SETS}
+
+
+def limit(pid, name):
+    """(soft, hard) of a row of /proc/PID/limits; None stands for unlimited."""
+    row = re.search(r"^%s +(\S+) +(\S+)" % re.escape(name), read(pid, "limits"), re.M)
+    return tuple(None if x == "unlimited" else int(x) for x in row.groups())
+
+
+def namespaces(pid):
+    return {kind: os.readlink("/proc/%s/ns/%s" % (pid, kind)) for kind in NAMESPACES}
+
+
+def descriptors(pid):
+    """Number to what it is: "socket:[N]", "anon_inode:[eventpoll]", a path."""
+    directory = "/proc/%s/fd" % pid
+    return {int(fd): os.readlink("%s/%s" % (directory, fd)) for fd in os.listdir(directory)}
+
+
+def close_on_exec(pid, fd):
+    flags = int(re.search(r"^flags:\s+(\d+)", read(pid, "fdinfo/%d" % fd), re.M).group(1), 8)
+    return bool(flags & os.O_CLOEXEC)
+
+
+def borrow(pid, fd):
+    """A duplicate of a descriptor that another process holds, as a socket (pidfd_getfd; Linux 5.6, root)."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        got = _libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+        if got < 0:
+            raise OSError(ctypes.get_errno(), "pidfd_getfd %d %d" % (pid, fd))
+    finally:
+        os.close(pidfd)
+    return socket.socket(fileno=got)
+
+
+def kind(pid, fd, target):
+    if not target.startswith("socket:"):
+        return target
+    with borrow(pid, fd) as sock:
+        words = [sock.family.name[3:].lower(), sock.type.name[5:].lower()]
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            words.append("listening")
+        return " ".join(words)
+
+
+def kinds(pid):
+    """Number to kind: for a socket its family, type, and whether it listens; for anything else its name."""
+    return {fd: kind(pid, fd, target) for fd, target in descriptors(pid).items()}
+
+
+def mounts(pid):
+    """The lines of /proc/PID/mountinfo: root of the mount, where it is, its options, its file system."""
+    found = []
+    for line in read(pid, "mountinfo").splitlines():
+        before, after = line.split(" - ")
+        words = before.split()
+        found.append({"root": words[3], "point": words[4], "options": set(words[5].split(",")),
+                      "optional": words[6:], "type": after.split()[0]})
+    return found
+
+
+def maps(pid):
+    """Start addresses of what is mapped, by name; the first mapping of each name."""
+    found = {}
+    for line in read(pid, "maps").splitlines():
+        words = line.split(None, 5)
+        found.setdefault(words[5] if len(words) > 5 else "", int(words[0].split("-")[0], 16))
+    return found
