@@ -384,6 +384,10 @@ class Proxy:
             self.command += ["--netns", netns if isinstance(netns, str) else netns.name]
         for address in listen or []:
             self.command += ["--listen", address]
+        self.folder = None
+        if log != "stderr":  # its first line will not be seen here
+            self.folder = tempfile.mkdtemp(prefix="metaward-pid-")
+            self.command += ["--pid-file", os.path.join(self.folder, "pid")]
         self.command += list(options)
         self.lines = []
 
@@ -395,12 +399,17 @@ class Proxy:
                                         stderr=subprocess.PIPE, text=True, errors="replace")
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-        wait_for("the proxy to serve", lambda: self.event("serving") or self.process.poll() is not None)
+        wait_for("the proxy to serve", lambda: self.is_serving() or self.process.poll() is not None)
         assert self.process.poll() is None, "the proxy ended: %s" % "\n".join(self.lines)
         return self
 
     def __exit__(self, *_):
         self.stop()
+        if self.folder:
+            shutil.rmtree(self.folder)
+
+    def is_serving(self):
+        return os.path.exists(os.path.join(self.folder, "pid")) if self.folder else self.event("serving")
 
     def read(self):
         for line in self.process.stderr:
