@@ -61,10 +61,12 @@ void report_event(const char *format, ...)
 int report_failed(int step, int error, const char *subject)
 {
     char line[LINE_SIZE + 1];
-    int length = snprintf(line, LINE_SIZE, "%smetawardd: cannot %s%s%s%s%s: %s (exit status %d)",
-                          target == LOG_TO_SYSLOG ? "<27>" : "", step_what(step),
-                          subject[0] != '\0' ? ": " : "", subject, error != 0 ? ": " : "",
-                          error != 0 ? errno_name(error) : "", step_advice(step), step);
+    /* Once it has started, many write to one log: the line says which network it is about. */
+    int length =
+        snprintf(line, LINE_SIZE, "%s%s%s: cannot %s%s%s%s%s: %s (exit status %d)",
+                 target == LOG_TO_SYSLOG ? "<27>" : "", started ? "metaward-" : "metawardd",
+                 started ? tag : "", step_what(step), subject[0] != '\0' ? ": " : "", subject,
+                 error != 0 ? ": " : "", error != 0 ? errno_name(error) : "", step_advice(step), step);
     put(line, length);
     return step;
 }
