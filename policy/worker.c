@@ -34,7 +34,6 @@ static const struct policy_line lines[] = {
     REFUSED_UNUSED(mmap, ENOMEM, "memory is fixed; a library that asks hears that there is none",
                    "nothing asks"),
     REFUSED_UNUSED(munmap, ENOMEM, "memory is fixed", "nothing asks"),
-    REFUSED_UNUSED(mremap, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(mprotect, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(madvise, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(brk, ENOMEM, "memory is fixed", "nothing asks"),

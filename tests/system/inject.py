@@ -4,6 +4,7 @@ A live process is stopped with ptrace, as root, and made to execute one system c
 choice. It is then under all that confines it, and under nothing else: the strongest question that can be asked of a
 sandbox from outside. x86-64 only.
 """
+import contextlib
 import ctypes
 import os
 import signal
@@ -76,8 +77,9 @@ class Injected:
 
     def __exit__(self, *_):
         if self.alive:
-            _ptrace(PTRACE_SETREGS, self.pid, 0, ctypes.addressof(self.saved))
-            _ptrace(PTRACE_DETACH, self.pid)
+            with contextlib.suppress(ProcessLookupError):  # SIGKILL takes it out of our hands
+                _ptrace(PTRACE_SETREGS, self.pid, 0, ctypes.addressof(self.saved))
+                _ptrace(PTRACE_DETACH, self.pid)
         self.memory.close()
 
     def _wait(self):
@@ -123,5 +125,9 @@ class Injected:
         finally:
             if entry != SYSCALL and self.alive:
                 self.write(self.instruction, SYSCALL)
-        _ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.addressof(registers))
+        try:
+            _ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.addressof(registers))
+        except ProcessLookupError:  # killed by somebody else in that moment
+            self._wait()
+            raise
         return struct.unpack("q", struct.pack("Q", registers.rax))[0]

@@ -91,3 +91,23 @@ def maps(pid):
         words = line.split(None, 5)
         found.setdefault(words[5] if len(words) > 5 else "", int(words[0].split("-")[0], 16))
     return found
+
+
+def pinned_page(pid):
+    """The page that the filter pins connect() to: address, content, the kernel's flags for it.
+
+    It is the one page that is read-only, private, of no file, and begins with AF_UNIX.
+    """
+    mapping = None
+    for line in read(pid, "smaps").splitlines():
+        words = line.split()
+        if re.fullmatch("[0-9a-f]+-[0-9a-f]+", words[0]):
+            mapping = words
+        elif words[0] == "VmFlags:" and mapping[1] == "r--p" and len(mapping) == 5 and mapping[4] == "0":
+            start, end = (int(x, 16) for x in mapping[0].split("-"))
+            with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
+                memory.seek(start)
+                content = memory.read(end - start)
+            if content[:2] == socket.AF_UNIX.to_bytes(2, "little"):
+                return start, content, words[1:]
+    raise AssertionError("no such page")

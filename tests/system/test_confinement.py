@@ -2,8 +2,6 @@
 import ctypes
 import os
 import pwd
-import resource
-import socket
 import subprocess
 
 import pytest
@@ -289,19 +287,7 @@ def test_nothing_in_the_worker_is_writable_and_executable(proxy):
 
 @pytest.mark.plain
 def test_the_agents_address_lies_in_a_page_that_is_read_only_and_sealed(proxy):
-    page, sealed = None, None
-    for line in proc.read(proxy.worker, "smaps").splitlines():
-        words = line.split()
-        if words and "-" in words[0] and len(words) in (5, 6):
-            page = words
-        elif words[0] == "VmFlags:" and page[1] == "r--p" and len(page) == 5 and page[4] == "0":
-            start, end = (int(x, 16) for x in page[0].split("-"))
-            if end - start == resource.getpagesize():
-                with open("/proc/%d/mem" % proxy.worker, "rb", buffering=0) as memory:
-                    memory.seek(start)
-                    content = memory.read(40)
-                sealed = "sl" in words[1:]
-                break
-    assert content[:2] == socket.AF_UNIX.to_bytes(2, "little") and content[2:18] == b"/metadata_proxy\0"
+    _, content, flags = proc.pinned_page(proxy.worker)
+    assert content[2:].rstrip(b"\0") == b"/metadata_proxy"
     if tuple(int(x) for x in os.uname().release.split(".")[:2]) >= (6, 10):
-        assert sealed
+        assert "sl" in flags
