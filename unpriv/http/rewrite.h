@@ -4,8 +4,7 @@
  * Request line, identity headers at once behind it (X-Forwarded-For, then the network's or router's), Host,
  * the client's headers that are on the forward list, Content-Length where there is a body, Connection: close.
  * A protected or hop-by-hop header cannot get through in any spelling, nor one that Connection names, nor one
- * with
- * '_' in its name or a byte above 0x7E in its value. Of a listed header only the first one passes.
+ * with '_' in its name or a byte above 0x7E in its value. Of a listed header only the first one passes.
  */
 #ifndef METAWARD_UNPRIV_HTTP_REWRITE_H
 #define METAWARD_UNPRIV_HTTP_REWRITE_H
