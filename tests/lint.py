@@ -50,6 +50,12 @@ def undocumented(path, text):
             yield "%s:%d: %s() has no doc comment" % (path, text[:match.start()].count("\n") + 1, match.group(1))
 
 
+def project_files():
+    for folder, folders, names in os.walk("."):
+        folders[:] = [d for d in folders if not d.startswith((".git", "build", "__pycache__", ".pytest"))]
+        yield from (os.path.relpath(os.path.join(folder, name)) for name in names)
+
+
 def run_rules(_):
     found = []
     for path in files(PRODUCT + REST, "ch"):
@@ -63,8 +69,8 @@ def run_rules(_):
     parent = sum(len(open(f, encoding="utf-8").readlines()) for f in files(["priv"], "ch"))
     if parent > PARENT_LINES:
         found.append("priv/:1: %d lines, %d are allowed" % (parent, PARENT_LINES))
-    for path in subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines():
-        if path.endswith((".jsonl", "LICENSE", "lint.py")) or path.startswith("fuzz/corpus/") or not os.path.isfile(path):
+    for path in project_files():
+        if path.endswith((".jsonl", "LICENSE", "lint.py")) or path.startswith("fuzz/corpus/"):
             continue
         for number, line in enumerate(open(path, encoding="utf-8", errors="replace"), 1):
             match = FORBIDDEN.search(line)
