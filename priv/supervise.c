@@ -94,6 +94,12 @@ static bool tell(struct channel *channel, enum message_type type, const int *fds
     return channel_send(channel, &message, fds) == CHANNEL_OK;
 }
 
+/* That the nursery is gone is no failure here: receive_nursery() tells it, after its last words. */
+static bool tell_nursery(enum message_type type, const int *fds)
+{
+    return tell(&self.nursery, type, fds) || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN;
+}
+
 static void forget_worker(void)
 {
     if (self.worker.fd >= 0)
@@ -114,7 +120,7 @@ static int start_worker(void)
     self.worker_phase = PHASE_PARENT_WORKER_START;
     self.started_at = now_ms();
     self.due = self.started_at + START_MOST_MS;
-    bool told = tell(&self.nursery, MSG_SPAWN, (const int[]){ends[1], self.log.worker}) &&
+    bool told = tell_nursery(MSG_SPAWN, (const int[]){ends[1], self.log.worker}) &&
                 tell(&self.worker, MSG_SETTINGS, NULL);
     int error = errno;
     close(ends[1]);
@@ -127,7 +133,7 @@ static int end_worker(void)
     close(self.worker.fd);
     self.worker.fd = -1;
     self.due = 0;
-    return tell(&self.nursery, MSG_KILL, NULL) ? 0 : report_failed(STEP_CHANNEL, errno, "nursery");
+    return tell_nursery(MSG_KILL, NULL) ? 0 : report_failed(STEP_CHANNEL, errno, "nursery");
 }
 
 /* The worker is not what it should be: nothing of what it said is used. */
@@ -298,6 +304,17 @@ static int due(int64_t now)
     return self.worker.fd < 0 ? start_worker() : distrust("it does not serve");
 }
 
+/* The listeners are closed here too: newcomers are refused at once, and a successor can take the addresses.
+ */
+static void drain(void)
+{
+    self.draining = true;
+    for (unsigned i = 0; i < self.config->listener_count; i++)
+        close(self.prepared->listeners[i]);
+    if (!tell(&self.worker, MSG_DRAIN, NULL))
+        ending = 1;
+}
+
 /* Wait for the next message, signal or due time, and do what it asks. */
 static int turn(void)
 {
@@ -318,11 +335,8 @@ static int turn(void)
         return report_failed(STEP_CHANNEL, errno, "ppoll");
     if (ready > 0) /* then no signal was let in: a child that never stops talking must not keep them out */
         ppoll(NULL, 0, &(const struct timespec){0, 0}, &none);
-    if (draining_asked && !self.draining && self.worker_phase == PHASE_PARENT_WORKER) {
-        self.draining = true;
-        if (!tell(&self.worker, MSG_DRAIN, NULL))
-            ending = 1;
-    }
+    if (draining_asked && !self.draining && self.worker_phase == PHASE_PARENT_WORKER)
+        drain();
     if (self.log.relay >= 0)
         logsocket_relay(&self.log);
     int step = self.worker.fd >= 0 ? receive_worker() : 0;
