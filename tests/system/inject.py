@@ -77,9 +77,12 @@ class Injected:
 
     def __exit__(self, *_):
         if self.alive:
-            with contextlib.suppress(ProcessLookupError):  # SIGKILL takes it out of our hands
+            try:
                 _ptrace(PTRACE_SETREGS, self.pid, 0, ctypes.addressof(self.saved))
                 _ptrace(PTRACE_DETACH, self.pid)
+            except ProcessLookupError:  # SIGKILL takes it out of our hands; its parent hears of it after us
+                with contextlib.suppress(Died, SystemExit):
+                    self._wait()
         self.memory.close()
 
     def _wait(self):

@@ -218,7 +218,7 @@ def test_a_log_that_was_shut_down_is_whole_again_with_the_next_worker(proxy, net
     with Injected(proxy.worker) as inside:
         assert inside.call("shutdown", 1, SHUT_WR) == 0
         assert inside.call("sendto", 1, inside.text("nothing"), 7, SEND, 0, 0) == -errno.EPIPE
-        assert inside.call("close", 0) == 0
+    os.kill(proxy.worker, signal.SIGKILL)
     wait_for("the next worker", lambda: proxy.event("serving", 2))
     ask(net, proxy)
     wait_for("its line", lambda: any(" request " in line or "GET" in line for line in proxy.lines))
@@ -227,8 +227,8 @@ def test_a_log_that_was_shut_down_is_whole_again_with_the_next_worker(proxy, net
 @pytest.mark.parametrize("fd", [0, 1, 2])
 def test_a_worker_that_closes_a_descriptor_of_its_own_leaves_a_parent_that_goes_on(proxy, net, fd):
     worker = proxy.worker
-    with Injected(worker) as inside:
-        assert inside.call("close", fd) == 0
+    with contextlib.suppress(Died), Injected(worker) as inside:  # without a channel it is killed at once
+        inside.call("close", fd)
     if fd == 0:
         wait_for("the next worker", lambda: proxy.event("serving", 2))
     elif proxy.worker == worker:
