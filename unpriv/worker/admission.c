@@ -139,41 +139,37 @@ void admission_close(struct connection *connection)
     list_remove(&source->connections[connection->list], &connection->by_source);
     if (connection->list != SOURCE_PARKED)
         source->served--;
-    connection->fd = -1; /* tells items in use from others */
     pool_give(&service.connections, connection);
     if (source->count > 1)
         unpark(source);
     source_leave(&service.sources, source);
 }
 
-static void drain_one(struct connection *connection)
+/* A connection without a complete request; one that lingers is about to end anyway. */
+static struct connection *find_idle(void)
 {
-    switch ((enum guest_state)connection->state) {
-    case GUEST_PARKED:
-    case GUEST_IDLE:
-        admission_close(connection);
-        break;
-    case GUEST_HEAD:
-    case GUEST_BODY:
-        if (inbound_started(connection))
-            inbound_refuse(connection, 503, REASON_DRAINING);
-        else
-            admission_close(connection);
-        break;
-    case GUEST_LINGERING:
-    case GUEST_WAITING:
-    case GUEST_ANSWERING:
-    case GUEST_FLUSHING:
-        break;
+    static const enum source_list lists[] = {SOURCE_PARKED, SOURCE_IDLE, SOURCE_READING};
+    struct source *source = source_biggest(&service.sources);
+
+    for (; source; source = source_next_biggest(&service.sources, source)) {
+        for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+            struct connection *idle = first_in(source, lists[i]);
+
+            if (idle)
+                return idle;
+        }
     }
+    return NULL;
 }
 
 void admission_drain(void)
 {
-    for (uint32_t i = 0; i < service.connections.touched; i++) {
-        struct connection *connection = pool_item(&service.connections, i);
+    struct connection *idle;
 
-        if (connection->fd >= 0)
-            drain_one(connection);
+    while ((idle = find_idle())) {
+        if (inbound_started(idle))
+            inbound_refuse(idle, 503, REASON_DRAINING);
+        else
+            admission_close(idle);
     }
 }

@@ -9,6 +9,21 @@
 
 #define CACHE_LINE 64
 
+/* Under the address sanitizer, items that are not taken are out of bounds like freed memory. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, size)   ((void)(memory), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+#endif
+
 bool pool_reserve(struct pool *pool, size_t size, uint32_t capacity)
 {
     memset(pool, 0, sizeof(*pool));
@@ -23,6 +38,7 @@ void *pool_take(struct pool *pool)
     void *item = pool->spare;
 
     if (item) {
+        ASAN_UNPOISON_MEMORY_REGION(item, pool->size);
         memcpy(&pool->spare, item, sizeof(void *));
     } else {
         if (pool->touched == pool->capacity)

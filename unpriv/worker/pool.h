@@ -28,10 +28,4 @@ void *pool_take(struct pool *pool);
 /** Give an item back. Its first eight bytes are overwritten. */
 void pool_give(struct pool *pool, void *item);
 
-/** The item of a number below `touched`, taken or not. */
-static inline void *pool_item(const struct pool *pool, uint32_t number)
-{
-    return pool->memory + pool->size * number;
-}
-
 #endif
