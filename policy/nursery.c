@@ -10,8 +10,10 @@
 #include "policy/table.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,18 +30,17 @@ static const struct policy_line lines[] = {
     PINNED(dup3, "put a new worker's channel in its place", INT(1, CHANNEL_FD)),
     PINNED(dup3, "put a new worker's log in its place", INT(1, LOG_FD)),
     /* a worker's start: the C library */
-    BARE(brk, "a worker's start: the compiler of the filter allocates"),
-    BARE(mmap, "a worker's start: reserve all memory"),
-    BARE(munmap, "a worker's start: give back the filter compiler's memory"),
-    BARE(madvise, "a worker's start: give back the filter compiler's memory"),
-    BARE(mprotect, "a worker's start: relocation made read-only, the agent's address made read-only"),
+    BARE(brk, "a worker's start: thread-local storage and the C library's buffers"),
+    PINNED(mmap, "a worker's start: reserve all memory; none that could be executed", BITS(2, PROT_EXEC, 0)),
+    BARE(madvise, "a worker's start: no huge pages"),
+    PINNED(mprotect, "a worker's start: relocations made read-only, the agent's address made read-only",
+           INT(2, PROT_READ)),
     BARE(arch_prctl, "a worker's start: thread-local storage"),
     BARE(set_tid_address, "a worker's start: C library"),
     BARE(set_robust_list, "a worker's start: C library"),
     BARE(rseq, "a worker's start: C library"),
-    BARE(prlimit64, "a worker's start: resource limits down to its floor"),
+    PINNED(prlimit64, "a worker's start: its own resource limits down to the floor", INT(0, 0)),
     BARE(getrandom, "a worker's start: the hash key, the allocator's secrets"),
-    BARE(readlinkat, "a worker's start: C library looks for its own path and finds none"),
     BARE(readlink, "a worker's start: C library looks for its own path and finds none"),
     /* a worker's start: its own steps */
     PINNED(fcntl, "a worker's start: which descriptors are open", INT(1, F_GETFD)),
@@ -50,13 +51,13 @@ static const struct policy_line lines[] = {
     BARE(getegid, "a worker's start: libevent asks whether it runs set-group-id"),
     BARE(pipe2, "a worker's start: libevent makes a pair for signals, which is closed again"),
     BARE(epoll_create1, "a worker's start: libevent"),
-    PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE)),
+    PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE), NONE(1)),
     BARE(landlock_create_ruleset, "a worker's start: Landlock"),
     BARE(landlock_restrict_self, "a worker's start: Landlock"),
     {.number = SYS_mseal,
      .name = "mseal",
      .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
-    BARE(seccomp, "a worker's start: its own filter"),
+    PINNED(seccomp, "a worker's start: its own filter", INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
     /* the worker's calls; its own filter pins them more closely */
     BARE(epoll_wait, "for the worker"),
     BARE(epoll_ctl, "for the worker"),
@@ -86,7 +87,7 @@ static const struct policy_line more[] = {
     }
     DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
     DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
-    DELTA(mremap),      DELTA(read),        DELTA(lseek),  DELTA(newfstatat),
+    DELTA(mremap),      DELTA(munmap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
 };
 #define MORE more, sizeof(more) / sizeof(more[0])
 #else

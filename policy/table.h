@@ -15,7 +15,7 @@
     }
 #define BITS(n, m, v)                                                                                        \
     {                                                                                                        \
-        .argument = (n), .mask = (uint32_t)(m), .value = (uint32_t)(v), .text = #v                           \
+        .argument = (n), .mask = (uint32_t)(m), .value = (uint32_t)(v), .text = #v " in " #m                 \
     }
 #define NONE(n)                                                                                              \
     {                                                                                                        \

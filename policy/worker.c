@@ -33,7 +33,6 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "end after a drain or when the parent is gone"),
     REFUSED_UNUSED(mmap, ENOMEM, "memory is fixed; a library that asks hears that there is none",
                    "nothing asks"),
-    REFUSED_UNUSED(munmap, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(mprotect, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(madvise, ENOMEM, "memory is fixed", "nothing asks"),
     REFUSED_UNUSED(brk, ENOMEM, "memory is fixed", "nothing asks"),
@@ -57,6 +56,7 @@ static const struct policy_line more[] = {
     {.number = SYS_openat, .name = "openat", .delta = true, .why = for_reports},
     {.number = SYS_open, .name = "open", .delta = true, .why = for_reports},
     {.number = SYS_futex, .name = "futex", .delta = true, .why = for_shadow},
+    {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_shadow},
 };
 #define MORE more, sizeof(more) / sizeof(more[0])
 #else

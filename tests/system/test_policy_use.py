@@ -1,0 +1,214 @@
+"""Nothing missing and nothing spare: what the processes ask of the kernel in a whole life, compared with their tables.
+
+The proxy lives through everything that it can meet, under strace. What a process called after its filter was loaded
+must be in its table, and every line of the table must have been used by some process, or say why it can't be.
+The nursery's table covers its workers as well: alone until a worker has loaded its own filter, then beside it.
+"""
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import proc
+from devlog import DevLog
+from harness import DAEMON, Agent, Client, Proxy, wait_for
+
+pytestmark = pytest.mark.plain  # a sanitized build has calls of its own
+
+CALL = re.compile(r"^(?P<name>\w+)\((?P<arguments>.*?)\) += (?P<result>.*)$")
+ADDRESSES = ["169.254.169.254:80", "[fe80::a9fe:a9fe]:80%tap0"]
+
+
+def policy():
+    return json.loads(subprocess.run([DAEMON, "--print-policy=json"], capture_output=True, check=True).stdout)
+
+
+def number(word):
+    """An argument as strace prints it raw, or None for what it decodes all the same."""
+    with contextlib.suppress(ValueError):
+        return int(word, 0)
+    return 0 if word == "NULL" else None
+
+
+def calls(path):
+    """(name, arguments) of each call in a process's trace."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            match = CALL.match(line)
+            if match:
+                yield match["name"], [number(x) for x in match["arguments"].split(", ")], match["result"]
+
+
+def loads_a_filter(call):
+    name, arguments, result = call
+    return name == "seccomp" and arguments[0] == 1 and result == "0"
+
+
+def role_of(made):
+    names = {name for name, _, _ in made}
+    return "nursery" if "pivot_root" in names else "worker" if "landlock_create_ruleset" in names else "parent"
+
+
+def sort_calls(directory, used):
+    """Add to `used`, for each table, the calls that were made under it."""
+    for name in os.listdir(directory):
+        made = list(calls(os.path.join(directory, name)))
+        loads = [i for i, call in enumerate(made) if loads_a_filter(call)]
+        if not loads:
+            continue  # sh, unshare, or the process that went into the background
+        role = role_of(made)
+        if role == "worker":
+            used["nursery"] += made  # inherited: it goes on to hold under the worker's own
+        used[role] += made[loads[0] + 1:]
+
+
+def matches(line, call):
+    """Is this call one that the line stands for? Pins without a value are addresses: the filter compares them."""
+    name, arguments, _ = call
+    names = (line["call"], "syscall_%#x" % line["number"])  # strace may be older than the call
+    return name in names and all(
+        "value" not in pin or arguments[pin["argument"]] & int(pin["mask"], 16) == pin["value"] & int(pin["mask"], 16)
+        for pin in line["pins"])
+
+
+class Traced(Proxy):
+    """A proxy under strace; its processes are found below strace's."""
+
+    def __init__(self, directory, *arguments, under=(), **named):
+        strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", os.path.join(directory, "t"))
+        super().__init__(*arguments, under=(*strace, *under), **named)
+
+    @property
+    def parent(self):
+        return self.children(self.process.pid)[0]
+
+    @property
+    def nursery(self):
+        return self.children(self.parent)[0]
+
+    def end(self, number=signal.SIGTERM):
+        os.kill(self.parent, number)
+        return self.process.wait(20)
+
+
+def requests_of_all_kinds(tenant, agent):
+    """Answered, refused, with a body, over IPv6, without an agent, with one that is busy."""
+    for address in ("169.254.169.254", "fe80::a9fe:a9fe%eth0"):
+        with Client(tenant.guest.connect(address)) as guest:
+            assert guest.get().status == 200
+            assert guest.get(method="HEAD").status == 200
+            assert guest.get(method="POST", headers="Content-Length: 3\r\n", body=b"abc").status == 200
+    with Client(tenant.guest.connect("169.254.169.254")) as guest:
+        guest.send("no such thing\r\n\r\n")
+        assert guest.answer().status == 400
+        guest.closed()
+    with Client(tenant.guest.connect("169.254.169.254")) as guest:
+        guest.send("GET / HTTP/1.1\r\n")  # and never more
+        assert guest.answer().status == 408
+    agent.stop()
+    with Client(tenant.guest.connect("169.254.169.254")) as guest:
+        assert guest.get().status == 503
+    agent.start()
+
+
+def hide_processes(proxy, hidden):
+    """Let the parent see no /proc, or see it again: it can't confirm what a new worker says."""
+    enter = ["nsenter", "-t", str(proxy.parent), "-m"]
+    command = ["mount", "-t", "tmpfs", "none", "/proc"] if hidden else ["umount", "/proc"]
+    subprocess.run([*enter, *command], check=True)
+
+
+def serving(proxy, log):
+    return len([line for line in log() if "event=serving" in line])
+
+
+def next_worker(proxy, log):
+    served = serving(proxy, log)
+    os.kill(proxy.worker, signal.SIGKILL)
+    wait_for("the next worker", lambda: serving(proxy, log) > served)
+
+
+def life_with_stderr(tenant, agent, directory):
+    private = ("unshare", "--mount", "--propagation", "private")
+    proxy = Traced(directory, agent, "--timeout-http-request", "200ms", netns=tenant.proxy, listen=ADDRESSES, under=private)
+    proxy.start()
+    requests_of_all_kinds(tenant, agent)
+    next_worker(proxy, lambda: proxy.lines)
+    hide_processes(proxy, True)
+    os.kill(proxy.worker, signal.SIGKILL)
+    killed = wait_for("a worker that can't be confirmed", lambda: proxy.event("worker-killed"))
+    assert killed["why"] == "/proc/PID/status can't be read"
+    served = serving(proxy, lambda: proxy.lines)
+    hide_processes(proxy, False)
+    wait_for("a worker that can", lambda: serving(proxy, lambda: proxy.lines) > served)
+    requests_of_all_kinds(tenant, agent)
+    assert proxy.end(signal.SIGQUIT) == 0
+
+
+def life_with_syslog(tenant, agent, directory, devlog):
+    def log():
+        return [line.decode("latin-1") for line in devlog.lines]
+
+    proxy = Traced(directory, agent, "--timeout-http-request", "200ms", netns=tenant.proxy, listen=ADDRESSES,
+                   log="syslog", under=devlog.under).start()
+    requests_of_all_kinds(tenant, agent)
+    devlog.stop()
+    devlog.start()
+    with Client(tenant.guest.connect("169.254.169.254")) as guest:
+        wait_for("a line in the new log", lambda: guest.get().status == 200 and any("event=request" in x for x in log()[-1:]))
+    next_worker(proxy, log)
+    return proxy
+
+
+def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
+    used = {"parent": [], "nursery": [], "worker": []}
+    directories = [tmp_path / name for name in ("stderr", "syslog", "stuck", "dev")]
+    for directory in directories:
+        directory.mkdir(mode=0o755)
+    stderr, syslog, stuck, dev = map(str, directories)
+    life_with_stderr(tenant, agent, stderr)
+    with DevLog(dev) as devlog:
+        proxy = life_with_syslog(tenant, agent, syslog, devlog)
+        assert proxy.end() == 0 and os.listdir(proxy.folder) == []
+        os.rmdir(proxy.folder)
+        proxy = life_with_syslog(tenant, agent, stuck, devlog)
+        os.chown(proxy.folder, 1, 1)  # not its directory any more: the file can't be removed
+        assert proxy.end() == 40 and os.path.getsize(proxy.folder + "/pid") == 0
+        shutil.rmtree(proxy.folder)
+    for directory in (stderr, syslog, stuck):
+        sort_calls(directory, used)
+    tables = policy()
+    for role, lines in tables.items():
+        assert used[role], "no trace of the %s" % role
+        strangers = {call[0] for call in used[role] if not any(matches(line, call) for line in lines)}
+        assert strangers == set(), "%s: used, and not in the table" % role
+        idle = [line["call"] + str([pin["text"] for pin in line["pins"]]) for line in lines
+                if not line["unused"] and not any(matches(line, call) for call in used[role])]
+        assert not idle, "%s: in the table, and used by nothing: %s" % (role, ", ".join(idle))
+
+
+def test_lines_that_claim_to_be_unused_are_few_and_say_why():
+    for role, lines in policy().items():
+        for line in lines:
+            if line["unused"]:
+                assert line["call"] == "clock_gettime" or line["action"] == "ENOMEM", "%s: %s" % (role, line)
+                assert len(line["unused"]) > 10 or line["unused"] == "nothing asks"
+
+
+def test_the_addresses_that_are_pinned_are_one_for_each_process(tenant, agent, tmp_path):
+    """What strace shows of connect(): one pointer in the worker's life, whatever the agent does."""
+    proxy = Traced(str(tmp_path), agent, "--timeout-http-request", "200ms", netns=tenant.proxy, listen=ADDRESSES).start()
+    page = None
+    with contextlib.suppress(PermissionError):  # strace traces it already, /proc shows it all the same
+        page = proc.pinned_page(proxy.worker)[0]
+    requests_of_all_kinds(tenant, agent)
+    proxy.end()
+    used = {"parent": [], "nursery": [], "worker": []}
+    sort_calls(str(tmp_path), used)
+    pointers = {tuple(arguments[1:3]) for name, arguments, _ in used["worker"] if name == "connect"}
+    assert pointers == {(page, len("/metadata_proxy") + 3)}
