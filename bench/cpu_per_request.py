@@ -3,11 +3,11 @@
 
     bench/cpu_per_request.py --prefix DIR [--rounds N] [--seconds N] [--connections N] [--body BYTES]
 
-DIR is where metaward is installed (./dev install --prefix DIR). Both proxies run at the same time, in front of the
-same agent (bench/agent.c, built on the spot), with logging off; wrk keeps its guests' connections open, the agent closes
-after each answer. The load goes to one and then the other, several rounds, and the figure is the median of user and
-system time of all of a proxy's processes, divided by the requests answered. Prints one line a round, then the medians and
-their ratio. Needs root, haproxy and wrk.
+DIR is where metaward is installed (./dev install --prefix DIR). Both proxies run at the same time, in front
+of the same agent (bench/agent.c, built on the spot), with logging off; wrk keeps its guests' connections
+open, the agent closes after each answer. The load goes to one and then the other, several rounds, and the
+figure is the median of user and system time of all of a proxy's processes, divided by the requests
+answered. Prints one line a round, then the medians and their ratio. Needs root, haproxy and wrk.
 """
 
 import argparse
@@ -124,7 +124,8 @@ def arguments():
 
 def metaward(options, agent_socket, port):
     return [options.prefix / "sbin/metawardd", "--network-id", NETWORK, "--listen", f"127.0.0.1:{port}",
-            "--metadata-proxy-socket", agent_socket, "--user", "nobody", "--group", "nogroup", "--log", "none"]
+            "--metadata-proxy-socket", agent_socket, "--user", "nobody", "--group", "nogroup",
+            "--log", "none"]
 
 
 def run(options, metaward_command, directory):

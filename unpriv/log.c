@@ -91,9 +91,10 @@ static void write_iso(struct text_out *out, const struct civil *civil, unsigned 
 /* "Aug  5 12:00:00" */
 static void write_rfc3164(struct text_out *out, const struct civil *civil, unsigned seconds)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-    text_out_bytes(out, months + (civil->month - 1) * 3, 3);
+    text_out_bytes(out, months[civil->month - 1], 3);
     text_out_bytes(out, "  ", civil->day < 10 ? 2 : 1);
     text_out_number(out, civil->day, 1);
     text_out_bytes(out, " ", 1);

@@ -66,12 +66,14 @@ static inline void text_out_escaped(struct text_out *out, char byte)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char value = (unsigned char)byte;
-    char escape[4] = {'\\', 'x', hex[value >> 4], hex[value & 15]};
 
-    if (value >= 0x20 && value <= 0x7E && value != '"' && value != '\\')
+    if (value >= 0x20 && value <= 0x7E && value != '"' && value != '\\') {
         text_out_bytes(out, &byte, 1);
-    else
+    } else {
+        char escape[4] = {'\\', 'x', hex[value >> 4], hex[value & 15]};
+
         text_out_bytes(out, escape, sizeof(escape));
+    }
 }
 
 #endif

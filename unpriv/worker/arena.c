@@ -43,14 +43,15 @@ bool arena_reserve(struct arena *arena, size_t size)
 void *arena_allocate(struct arena *arena, size_t bytes)
 {
     unsigned size_class = class_for(bytes);
+    struct arena_spare *spare;
     char *block;
 
     if (bytes == 0 || size_class >= ARENA_CLASSES)
         return NULL;
-    block = arena->spare[size_class];
-    if (block) {
-        memcpy(&arena->spare[size_class], block, sizeof(void *));
-        return block;
+    spare = arena->spare[size_class];
+    if (spare) {
+        arena->spare[size_class] = spare->next;
+        return spare;
     }
     if ((size_t)1 << size_class > arena->size - arena->used)
         return NULL;
@@ -62,13 +63,14 @@ void *arena_allocate(struct arena *arena, size_t bytes)
 
 void arena_release(struct arena *arena, void *block)
 {
-    unsigned size_class;
+    struct arena_spare *spare = block;
+    uint32_t size_class;
 
     if (!block)
         return;
     size_class = header_of(block)->size_class;
-    memcpy(block, &arena->spare[size_class], sizeof(void *));
-    arena->spare[size_class] = block;
+    spare->next = arena->spare[size_class];
+    arena->spare[size_class] = spare;
 }
 
 void *arena_resize(struct arena *arena, void *block, size_t bytes)

@@ -14,11 +14,16 @@
 
 #define ARENA_CLASSES 32 /* block sizes 2^0 to 2^31; the smallest in use is 32 bytes */
 
+/* A block that was released. */
+struct arena_spare {
+    struct arena_spare *next;
+};
+
 struct arena {
     char *memory;
     size_t size;
     size_t used; /* bytes up to the untouched end */
-    void *spare[ARENA_CLASSES];
+    struct arena_spare *spare[ARENA_CLASSES];
 };
 
 /** Give the arena its memory. @return false with errno set */

@@ -106,7 +106,6 @@ struct connection {
     uint8_t state;        /* enum guest_state */
     uint8_t list;         /* enum source_list: the list that it is in */
     short watched;        /* EV_READ, EV_WRITE */
-    bool answered : 1;    /* at least one request was answered */
     bool ended : 1;       /* the guest has sent its end of file */
     bool full : 1;        /* no room for more pipelined bytes */
     bool close_next : 1;  /* to be closed once the output is flushed */

@@ -132,16 +132,25 @@ bool guest_watch(struct connection *connection)
     return false;
 }
 
+/* Nothing is said to a guest that has said nothing, or whose words were never read. */
+static void on_slow_request(struct connection *connection)
+{
+    if (connection->state == GUEST_BODY) {
+        inbound_refuse(connection, 408, REASON_BODY_SLOW);
+    } else if (inbound_started(connection)) {
+        inbound_refuse(connection, 408, REASON_HEAD_SLOW);
+    } else {
+        if (connection->state == GUEST_PARKED)
+            access_log_turned_away(&connection->source->address, REASON_TABLE_FULL);
+        admission_close(connection);
+    }
+}
+
 void guest_expired(struct connection *connection, enum deadline_kind kind)
 {
     switch (kind) {
     case DEADLINE_REQUEST:
-        if (connection->state == GUEST_BODY)
-            inbound_refuse(connection, 408, REASON_BODY_SLOW);
-        else if (inbound_started(connection))
-            inbound_refuse(connection, 408, REASON_HEAD_SLOW);
-        else
-            admission_close(connection);
+        on_slow_request(connection);
         break;
     case DEADLINE_CLIENT:
         outbound_lost(connection, REASON_GUEST_SLOW);

@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define ACCEPTS_AT_ONCE 64  /* then the connections there are have their turn */
-#define PAUSE_MS        100 /* where the system is short of something */
+#define ACCEPTS_AT_ONCE 64 /* then the connections there are have their turn */
 
 struct listener {
     struct event event;
@@ -25,13 +24,14 @@ struct listener {
 static struct listener listeners[MESSAGE_SLOTS];
 static struct event pause_timer;
 static bool started;
-static bool failing; /* told in the log already */
+static bool failing;                                    /* told in the log already */
+static const struct timeval pause_length = {0, 100000}; /* where the system is short of something */
 
 static void on_pause_over(int fd, short what, void *unused)
 {
     (void)fd, (void)what, (void)unused;
     if (started && !listener_start())
-        event_add(&pause_timer, &(struct timeval){0, PAUSE_MS * 1000});
+        event_add(&pause_timer, &pause_length);
 }
 
 /* Out of descriptors or memory: stop asking for a moment, as the event would come again at once. */
@@ -41,7 +41,7 @@ static void pause_all(int error)
         if (listeners[i].used)
             event_del(&listeners[i].event);
     }
-    event_add(&pause_timer, &(struct timeval){0, PAUSE_MS * 1000});
+    event_add(&pause_timer, &pause_length);
     if (failing)
         return;
     failing = true;

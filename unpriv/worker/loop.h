@@ -19,7 +19,4 @@ bool loop_reserve(unsigned descriptors);
 /** Make the event base. @return NULL with errno set */
 struct event_base *loop_make(void);
 
-/** Warnings that libevent had: each is a defect, or a full reserve. For tests and log lines. */
-unsigned loop_warnings(void);
-
 #endif

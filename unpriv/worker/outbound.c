@@ -126,7 +126,6 @@ void outbound_after(struct connection *connection)
     if (connection->exchange)
         exchange_end(connection->exchange);
     give_back(connection);
-    connection->answered = true;
     if (connection->close_next) {
         close_or_linger(connection);
     } else if (connection->input) {

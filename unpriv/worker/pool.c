@@ -39,7 +39,7 @@ void *pool_take(struct pool *pool)
 
     if (item) {
         ASAN_UNPOISON_MEMORY_REGION(item, pool->size);
-        memcpy(&pool->spare, item, sizeof(void *));
+        pool->spare = pool->spare->next;
     } else {
         if (pool->touched == pool->capacity)
             return NULL;
@@ -52,7 +52,10 @@ void *pool_take(struct pool *pool)
 
 void pool_give(struct pool *pool, void *item)
 {
-    memcpy(item, &pool->spare, sizeof(void *));
-    pool->spare = item;
+    struct pool_spare *spare = item;
+
+    spare->next = pool->spare;
+    pool->spare = spare;
     pool->used--;
+    ASAN_POISON_MEMORY_REGION(item, pool->size);
 }

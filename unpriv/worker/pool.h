@@ -10,9 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An item that was given back. */
+struct pool_spare {
+    struct pool_spare *next;
+};
+
 struct pool {
     char *memory;
-    void *spare; /* items given back; each holds the pointer to the next */
+    struct pool_spare *spare;
     size_t size; /* of an item, rounded up to whole cache lines */
     uint32_t capacity;
     uint32_t touched; /* items that were ever taken */
