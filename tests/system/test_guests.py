@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import select
+import socket
 import threading
 import time
 
@@ -170,6 +171,30 @@ def test_pipelined_requests_with_bodies_of_all_kinds_keep_apart(tenant, proxy):
         sender.join()
 
 
+def test_a_guest_that_pipelines_much_and_ends_still_gets_everything(tenant, proxy):
+    with tenant.client() as guest:
+        def send():
+            guest.send(b"".join(GET % b"/%d" % i for i in range(1000)))
+            guest.finish()
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        assert [target_seen(guest.answer()) for _ in range(1000)] == ["/%d" % i for i in range(1000)]
+        assert guest.closed() and not guest.reset
+        sender.join()
+
+
+def test_a_guest_that_reads_only_at_the_end_gets_everything_in_order(tenant):
+    def answer(request):
+        body = request.target.encode() * 2000
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    with Agent(answer) as agent, Proxy(agent, netns=tenant.proxy), tenant.client() as guest:
+        guest.send(b"".join(GET % b"/%03d" % i for i in range(200)))
+        for i in range(200):
+            assert guest.answer().body == b"/%03d" % i * 2000
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 40, 1000])
 def test_how_requests_are_cut_into_pieces_changes_nothing(tenant, proxy, size):
     raw = b"".join([GET % b"/a", POST % (b"/b", 5) + b"12345", b"\r\n" + GET % b"/c",
@@ -187,6 +212,30 @@ def test_what_follows_a_last_request_does_not_destroy_its_answer(tenant, proxy):
         answer = guest.answer()
         assert answer.status == 200 and answer.whole and answer.header("Connection") == "close"
         assert guest.closed() and not guest.reset
+
+
+def test_a_guest_of_http_1_0_that_stays_gets_no_answer_that_ends_with_the_connection(tenant):
+    answers = {"/length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "/end": b"HTTP/1.1 200 OK\r\n\r\nok",
+               "/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"}
+    with Agent(lambda request: answers[request.target]) as agent, Proxy(agent, netns=tenant.proxy):
+        for target in answers:
+            with tenant.client() as guest:
+                for _ in range(2 if target == "/length" else 1):
+                    guest.send("GET %s HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" % target)
+                    answer = guest.answer()
+                    assert (answer.status, answer.body) == (200, b"ok")
+                    assert answer.header("Transfer-Encoding") is None
+                    assert answer.header("Connection") == ("keep-alive" if target == "/length" else "close")
+                assert target == "/length" or guest.closed()
+
+
+def test_urgent_bytes_change_nothing(tenant, proxy):
+    with tenant.client() as guest:
+        guest.send("GET /a HTTP/1.1\r\nHost")
+        guest.sock.send(b"!", socket.MSG_OOB)
+        guest.send(": x\r\n\r\n")
+        assert target_seen(guest.answer()) == "/a"
+        assert target_seen(guest.get("/b")) == "/b"
 
 
 # Expect: 100-continue
@@ -498,6 +547,15 @@ def test_connections_beyond_a_guests_share_wait_for_their_turn(tenant, agent):
         close_all(guests)
 
 
+def test_100_connections_of_one_guest_that_stay_open_are_all_served(tenant, proxy):
+    guests = [tenant.client() for _ in range(100)]
+    for guest in guests:
+        guest.send(GET % b"/")
+    for guest in guests:
+        assert guest.answer().status == 200
+    close_all(guests)
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_waiting_connection_is_served_when_another_one_ends(tenant, agent, how):
     with Proxy(agent, "--max-connections-per-source", "1", netns=tenant.proxy):
@@ -559,6 +617,19 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_guests_than_the_table_has_places_are_all_served(tenant, agent, many_descriptors):
+    with Proxy(agent, netns=tenant.proxy) as proxy:
+        worker = proxy.worker
+        guests = []
+        for address in tenant.more_guests(1300):
+            guests.append(tenant.client(source=address))
+            assert guests[-1].get().status == 200
+        assert guests[0].closed() and guests[200].closed()  # idle for longest
+        assert guests[-1].get().status == 200
+        assert proxy.worker == worker
+        close_all(guests)
 
 
 @pytest.mark.measured

@@ -111,6 +111,20 @@ def test_repeated_deaths_are_slowed_down_but_recovered_from(tenant, agent):
         assert sum(waited) < 5
 
 
+def test_a_new_worker_gets_every_listener_and_no_descriptor_is_lost(tenant, agent):
+    listeners = ["169.254.169.254:80", "[fe80::a9fe:a9fe]:80%tap0"] + ["10.0.0.1:%d" % port for port in range(8001, 8015)]
+    with Proxy(agent, netns=tenant.proxy, listen=listeners) as proxy:
+        processes = (proxy.pid, proxy.nursery)
+        before = [len(os.listdir("/proc/%d/fd" % pid)) for pid in processes]
+        for count in range(2, 5):
+            for address, port in [("169.254.169.254", 80), ("fe80::a9fe:a9fe%eth0", 80), ("10.0.0.1", 8001), ("10.0.0.1", 8014)]:
+                with tenant.client(address, port) as guest:
+                    assert guest.get().status == 200
+            kill_worker(proxy)
+            wait_for("another worker", lambda: proxy.event("serving", count))
+        assert [len(os.listdir("/proc/%d/fd" % pid)) for pid in processes] == before
+
+
 def test_a_worker_that_is_stopped_for_a_while_goes_on(tenant, agent):
     with Proxy(agent, netns=tenant.proxy) as proxy:
         worker = proxy.worker

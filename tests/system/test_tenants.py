@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import NETWORK, OTHER, Agent, Proxy, Tenant, together, wait_for
+from harness import NETWORK, OTHER, Agent, Proxy, Tenant, start_failing, together, wait_for
 
 BOTH = ["169.254.169.254:80", "[fe80::a9fe:a9fe]:80%tap0"]
 ADDRESS = "fe80::a9fe:a9fe/64"
@@ -77,6 +77,22 @@ def test_the_router_form_for_ipv4_only_does_not_listen_on_ipv6(tenant, agent):
         assert dict(seen_by_agent(tenant, port=9697))["X-Forwarded-For"] == Tenant.GUEST
         with pytest.raises(ConnectionRefusedError):
             tenant.client(LINK_LOCAL, 9697)
+
+
+def test_sixteen_listeners_are_all_served(tenant, agent):
+    with Proxy(agent, netns=tenant.proxy, listen=["10.0.0.1:%d" % port for port in range(9000, 9016)]):
+        for port in range(9000, 9016):
+            assert dict(seen_by_agent(tenant, "10.0.0.1", port))["X-Forwarded-For"] == Tenant.GUEST
+
+
+def test_a_second_proxy_at_the_same_address_does_not_start(tenant, agent):
+    with Proxy(agent, netns=tenant.proxy):
+        status, errors = start_failing("--network-id", OTHER, "--netns", tenant.proxy.name, "--user", "nobody",
+                                       "--metadata-proxy-socket", agent.path)
+        assert status == 18
+        assert "169.254.169.254:80" in errors and "EADDRINUSE" in errors and errors.count("\n") == 1
+        for _ in range(20):  # and takes no request away
+            assert dict(seen_by_agent(tenant))["X-Neutron-Network-ID"] == NETWORK
 
 
 def test_a_mapped_address_in_the_log_is_an_ipv4_address(tenant, agent):
