@@ -9,15 +9,24 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINE_SIZE 512
+#define LINE_SIZE    512
+#define WAITING_MOST 8
 
 static const char *tag = "-";
 static enum log_target target = LOG_TO_STDERR;
 static int log_socket = -1;
 static bool started;
+
+/* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
+static struct {
+    char line[LINE_SIZE + 1];
+    int length;
+} waiting[WAITING_MOST];
+static unsigned waiting_count;
 
 void report_open(const char *uuid, enum log_target to, int socket)
 {
@@ -27,22 +36,50 @@ void report_open(const char *uuid, enum log_target to, int socket)
     started = true;
 }
 
+static bool send_line(const char *line, int length)
+{
+    return send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+/* @return false where there is no room now. A log that is gone does not stop us: its line is lost. */
+static bool put_now(char *line, int length)
+{
+    if (target == LOG_TO_SYSLOG) {
+        bool sent = send_line(line, length) ||
+                    (errno != EAGAIN && logsocket_to_device(log_socket) && send_line(line, length));
+        return sent || errno != EAGAIN;
+    }
+    if (started && !logsocket_stderr_has_room())
+        return false;
+    line[length] = '\n';
+    (void)!write(STDERR_FILENO, line, (size_t)length + 1);
+    return true;
+}
+
+bool report_flush(void)
+{
+    while (waiting_count > 0 && put_now(waiting[0].line, waiting[0].length))
+        memmove(waiting, waiting + 1, --waiting_count * sizeof(waiting[0]));
+    return waiting_count == 0;
+}
+
+int report_waits_for(void)
+{
+    if (waiting_count == 0)
+        return -1;
+    return target == LOG_TO_SYSLOG ? log_socket : STDERR_FILENO;
+}
+
 static void put(char *line, int length)
 {
     if (length < 0 || target == LOG_TO_NONE)
         return;
     if (length >= LINE_SIZE)
         length = LINE_SIZE - 1;
-    if (target == LOG_TO_SYSLOG) {
-        ssize_t sent = send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno != EAGAIN && logsocket_to_device(log_socket)) /* its daemon was restarted */
-            (void)send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-        return; /* a lost log must not stop us */
-    }
-    if (started && !logsocket_stderr_has_room())
+    if ((report_flush() && put_now(line, length)) || waiting_count == WAITING_MOST)
         return;
-    line[length] = '\n';
-    (void)!write(STDERR_FILENO, line, (size_t)length + 1);
+    memcpy(waiting[waiting_count].line, line, (size_t)length);
+    waiting[waiting_count++].length = length;
 }
 
 void report_event(const char *format, ...)

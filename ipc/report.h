@@ -7,12 +7,21 @@
 
 #include "ipc/settings.h"
 
+#include <stdbool.h>
+
 /** From now on lines go to this log: a connected datagram socket for LOG_TO_SYSLOG, descriptor 2 for
  * LOG_TO_STDERR. */
 void report_open(const char *uuid, enum log_target target, int socket);
 
-/** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits. */
+/** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits: where the
+ * log has no room, a few lines are kept for report_flush(). */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Write the lines that were kept. @return false where some are still waiting */
+bool report_flush(void);
+
+/** The descriptor that takes what is waiting, once it is writable; -1 where nothing waits. */
+int report_waits_for(void);
 
 /**
  * One line that says what failed, on what, with which errno, and what to do.

@@ -33,7 +33,7 @@
 #define LOG_RETRY_MS    1000
 #define NURSERY_LAST_MS 1000 /* how long the end waits for the nursery's */
 
-enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_COUNT };
+enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -320,7 +320,8 @@ static int turn(void)
 {
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.fd, .events = POLLIN},
-                                        [POLL_RELAY] = {.fd = self.log.relay, .events = POLLIN}};
+                                        [POLL_RELAY] = {.fd = self.log.relay, .events = POLLIN},
+                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
     if (self.log.waits)
         polled[POLL_RELAY] = (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
@@ -337,6 +338,7 @@ static int turn(void)
         ppoll(NULL, 0, &(const struct timespec){0, 0}, &none);
     if (draining_asked && !self.draining && self.worker_phase == PHASE_PARENT_WORKER)
         drain();
+    (void)report_flush();
     if (self.log.relay >= 0)
         logsocket_relay(&self.log);
     int step = self.worker.fd >= 0 ? receive_worker() : 0;
