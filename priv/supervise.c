@@ -221,6 +221,10 @@ static int settle(void)
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
+    /* Later workers are looked at without power: find out now whether that works. */
+    const char *wrong = facts_status(self.worker_pid, &self.facts);
+    if (wrong != NULL)
+        return report_failed(STEP_FACTS, 0, wrong);
     step = self.milestones->settled(0);
     if (step != 0)
         return step;
