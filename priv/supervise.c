@@ -145,7 +145,8 @@ static int distrust(const char *why)
 
 static int worker_ended(int status)
 {
-    int step = WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : STEP_WORKER_DIED;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_CLEANUP ? code : STEP_WORKER_DIED;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         report_event("event=worker-died pid=%d signal=SIGSYS why=\"a system call outside its policy\" "
                      "see=\"the kernel's line with type=1326: journalctl -k or the audit log\"",
@@ -246,6 +247,7 @@ static int serving(void)
 
 static int on_worker_message(const struct received *received)
 {
+    int step;
     switch ((enum message_type)received->message.type) {
     case MSG_READY:
         return hand_over(received->pid);
@@ -254,10 +256,10 @@ static int on_worker_message(const struct received *received)
     case MSG_LOG_BROKEN:
         self.log_due = self.log_due != 0 ? self.log_due : now_ms();
         return 0;
-    default: /* MSG_FAILED: its end follows as MSG_EXITED */
+    default: /* MSG_FAILED: its end follows as MSG_EXITED; a first worker's ends the start */
         self.worker_pid = received->pid;
-        report_failed(received->message.step, received->message.status, "worker");
-        return 0;
+        step = report_failed(received->message.step, received->message.status, "worker");
+        return self.ever_served ? 0 : step;
     }
 }
 
