@@ -263,21 +263,6 @@ static int on_worker_message(const struct received *received)
     }
 }
 
-static int receive_nursery(void)
-{
-    struct received received;
-    for (;;) {
-        enum channel_result result = channel_receive(&self.nursery, self.nursery_phase, &received);
-        if (result == CHANNEL_AGAIN)
-            return 0;
-        if (result != CHANNEL_OK)
-            return report_failed(STEP_NURSERY_DIED, 0, "");
-        int step = on_nursery_message(&received.message);
-        if (step != 0)
-            return step;
-    }
-}
-
 static int receive_worker(void)
 {
     struct received received;
@@ -296,6 +281,23 @@ static int receive_worker(void)
             return step;
     }
     return 0;
+}
+
+static int receive_nursery(void)
+{
+    struct received received;
+    for (;;) {
+        enum channel_result result = channel_receive(&self.nursery, self.nursery_phase, &received);
+        if (result == CHANNEL_AGAIN)
+            return 0;
+        if (result != CHANNEL_OK)
+            return report_failed(STEP_NURSERY_DIED, 0, "");
+        int step = received.message.type == MSG_EXITED ? receive_worker() : 0; /* its last words first */
+        if (step == 0)
+            step = on_nursery_message(&received.message);
+        if (step != 0)
+            return step;
+    }
 }
 
 static int due(int64_t now)
