@@ -280,9 +280,10 @@ def test_another_expectation_is_refused(tenant, agent, proxy):
     assert agent.connections == 0
 
 
-def test_a_body_that_will_be_refused_is_not_asked_for(tenant, agent, proxy):
+@pytest.mark.parametrize("length, target", [(1000000, "/"), (3000, "/" + "a" * 1800)])
+def test_a_body_that_will_be_refused_is_not_asked_for(tenant, agent, proxy, length, target):
     with tenant.client() as guest:
-        guest.send(expecting(1000000))
+        guest.send(expecting(length).replace(" / ", " %s " % target))
         assert guest.read_until(b"\r\n").startswith(b"HTTP/1.1 413")
     assert agent.connections == 0
 
