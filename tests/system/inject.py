@@ -31,7 +31,7 @@ NUMBERS = {
     "sendmmsg": 307, "setns": 308, "process_vm_readv": 310, "seccomp": 317, "memfd_create": 319, "bpf": 321,
     "execveat": 322, "userfaultfd": 323, "io_uring_setup": 425, "pidfd_open": 434, "clone3": 435, "close_range": 436,
     "openat2": 437, "pidfd_getfd": 438, "landlock_create_ruleset": 444, "memfd_secret": 447, "exit_group": 231,
-    "clock_gettime": 228, "getppid": 110,
+    "clock_gettime": 228, "getppid": 110, "capset": 126, "prlimit64": 302, "landlock_restrict_self": 446, "mseal": 462,
 }
 
 
