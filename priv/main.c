@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +56,7 @@ static int go_into_background(void)
 {
     int ends[2];
     unsigned char status = STEP_DAEMONIZE;
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return report_failed(STEP_DAEMONIZE, errno, "");
     pid_t child = fork();
     if (child > 0) {
@@ -74,19 +75,27 @@ static int go_into_background(void)
     return child == 0 ? 0 : report_failed(STEP_DAEMONIZE, errno, "");
 }
 
-/* Let the starter go, with this status. Whoever reads our 0, 1 and 2 sees their end before that. */
+/* In the background: whoever reads our 0, 1 and 2 sees their end before the starter's. */
+static int leave_terminal(void)
+{
+    if (starter < 0)
+        return 0;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++) {
+        if (null < 0 || dup2(null, fd) < 0)
+            return report_failed(STEP_DAEMONIZE, errno, "/dev/null");
+    }
+    close(null);
+    return 0;
+}
+
+/* Let the starter go, with this status. Works under the filter. */
 static int let_go(int status)
 {
     unsigned char byte = (unsigned char)status;
     if (starter < 0)
         return 0;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; status == 0 && fd < 3; fd++) {
-        if (null < 0 || dup2(null, fd) < 0)
-            return report_failed(STEP_DAEMONIZE, errno, "/dev/null");
-    }
-    close(null);
-    bool told = write(starter, &byte, 1) == 1;
+    bool told = send(starter, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
     close(starter);
     starter = -1;
     return told ? 0 : report_failed(STEP_DAEMONIZE, EPIPE, "");
@@ -140,7 +149,7 @@ static int run(void)
     if (step == 0 && config.daemonize)
         step = go_into_background();
     if (step == 0)
-        step = supervise(&config, &prepared, &(const struct milestones){write_pid, let_go});
+        step = supervise(&config, &prepared, &(const struct milestones){write_pid, leave_terminal, let_go});
     if (step == 0 && starter >= 0)
         step = report_failed(STEP_DAEMONIZE, 0, "told to end before guests were served");
     let_go(step);

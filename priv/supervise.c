@@ -226,11 +226,13 @@ static int settle(void)
     const char *wrong = facts_status(self.worker_pid, &self.facts);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);
-    step = self.milestones->settled(0);
+    step = self.milestones->settled();
     if (step != 0)
         return step;
     report_open(self.config->worker.uuid, self.config->worker.log_target, self.log.own);
-    return filter_load(POLICY_PARENT, &values) ? 0 : report_failed(STEP_FILTER, errno, "parent");
+    if (!filter_load(POLICY_PARENT, &values))
+        return report_failed(STEP_FILTER, errno, "parent");
+    return self.milestones->confined(0);
 }
 
 static int serving(void)

@@ -13,8 +13,9 @@
 
 /* What the program's start has to do on the way; each returns 0 or the step that failed, reported. */
 struct milestones {
-    int (*serving)(void);     /* the first worker serves, and the power is still there: write the pid file */
-    int (*settled)(int zero); /* the power is gone: let the process go that waits for the start's end */
+    int (*serving)(void);      /* the first worker serves, and the power is still there: write the pid file */
+    int (*settled)(void);      /* the power is gone: leave the terminal */
+    int (*confined)(int zero); /* all is done: let the process go that waits for the start's end */
 };
 
 /**
