@@ -3,10 +3,13 @@
 The parent opens its worker's executable by a path that is compiled in, so the test's is mounted over that file, in a
 mount namespace that only this proxy sees.
 """
+import atexit
 import functools
 import glob
 import os
+import shutil
 import subprocess
+import tempfile
 
 from harness import SANITIZED, WORKER
 
@@ -22,8 +25,11 @@ def instead_of(target, source):
 
 
 @functools.lru_cache(maxsize=None)
-def compiled(folder):
-    """The executable, and the names of its parts in their order."""
+def compiled():
+    """The executable, and the names of its parts in their order. Made once, gone with the last test."""
+    folder = tempfile.mkdtemp(prefix="metaward-hostile-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
     path = os.path.join(folder, "hostile-worker")
     sources = [os.path.join(TOP, s) for s in SOURCES] + [
         s for s in glob.glob(os.path.join(TOP, "ipc", "*.c")) if os.path.basename(s) not in ("pidfile.c", "options.c")]
@@ -41,7 +47,7 @@ class Hostile:
     `network` is the id that tells the worker so, `under` the proxy's prefix.
     """
 
-    def __init__(self, folder, part, argument=0, since=1):
-        path, parts = compiled(str(folder))
+    def __init__(self, part, argument=0, since=1):
+        path, parts = compiled()
         self.network = "d9f7c1a0-1b2c-4d3e-8f90-012345%02x%02x%02x" % (since, argument, parts.index(part))
         self.under = instead_of(WORKER, path)

@@ -31,18 +31,13 @@ def agent():
         yield made
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("hostile")
-
-
 @pytest.fixture
-def play(net, agent, folder):
+def play(net, agent):
     """Start a proxy whose workers play a part, and stop it at the end."""
     started = []
 
     def begin(part, argument=0, since=1, log="stderr"):
-        role = Hostile(folder, part, argument, since)
+        role = Hostile(part, argument, since)
         proxy = Proxy(agent, netns=net, listen=["127.0.0.1:8080"], network=role.network, under=role.under, log=log)
         started.append(proxy)
         return proxy.start()
@@ -138,9 +133,9 @@ class Sieved(Proxy):
         return status
 
 
-def test_a_flood_of_log_lines_keeps_the_parent_from_nothing(net, agent, folder):
+def test_a_flood_of_log_lines_keeps_the_parent_from_nothing(net, agent):
     """Neither from saying what happens, nor from starting the next worker, nor from ending when told to."""
-    role = Hostile(folder, "flood-of-lines")
+    role = Hostile("flood-of-lines")
     proxy = Sieved(agent, netns=net, listen=["127.0.0.1:8080"], network=role.network, under=role.under).start()
     os.kill(proxy.worker, signal.SIGKILL)
     assert wait_for("the event", lambda: proxy.event("worker-died"))["signal"] == "SIGKILL"
@@ -171,24 +166,24 @@ def test_a_worker_that_keeps_dying_is_started_with_growing_pauses(play):
     wait_for("the parent to hold what it held", lambda: held(proxy) in (PARENT, PARENT[:-1]))
 
 
-def test_a_worker_that_dies_while_it_drains_ends_the_proxy(net, agent, folder):
-    role = Hostile(folder, "die-when-drained")
+def test_a_worker_that_dies_while_it_drains_ends_the_proxy(net, agent):
+    role = Hostile("die-when-drained")
     proxy = Proxy(agent, netns=net, listen=["127.0.0.1:8080"], network=role.network, under=role.under).start()
     assert proxy.stop(signal.SIGQUIT) == 38
     assert proxy.event("worker-died")["signal"] == "SIGSEGV"
     assert len(proxy.events("serving")) == 1
 
 
-def test_a_worker_that_never_drains_is_ended_by_a_second_signal(net, agent, folder):
-    role = Hostile(folder, "hang-when-drained")
+def test_a_worker_that_never_drains_is_ended_by_a_second_signal(net, agent):
+    role = Hostile("hang-when-drained")
     proxy = Proxy(agent, netns=net, listen=["127.0.0.1:8080"], network=role.network, under=role.under).start()
     os.kill(proxy.pid, signal.SIGQUIT)
     assert proxy.stop() == 0
 
 
 @pytest.mark.parametrize("part, status", [("nursery-talks-nonsense", 39), ("nursery-says-what-workers-say", 39)])
-def test_a_nursery_that_talks_nonsense_ends_the_start(net, agent, folder, part, status):
-    role = Hostile(folder, part)
+def test_a_nursery_that_talks_nonsense_ends_the_start(net, agent, part, status):
+    role = Hostile(part)
     got, lines = start_failing("--network-id", role.network, "--metadata-proxy-socket", agent.path, "--netns", net.name,
                                "--listen", "127.0.0.1:8080", "--log", "stderr", "--user", "nobody", under=role.under)
     assert got == status and "cannot keep the worker's nursery running" in lines, lines

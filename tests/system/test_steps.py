@@ -44,11 +44,6 @@ def agent():
         yield made
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("steps")
-
-
 @pytest.fixture
 def fails(net, agent):
     """Start with these options over the usual ones, and see it end as the step says."""
@@ -189,36 +184,36 @@ def test_37_facts_that_can_not_be_read(fails):
     ("one-filter-more", "the number of system call filters is wrong"),
     ("keep-a-descriptor", "it holds a descriptor that it should not"),
     ("lose-epoll", "it lacks one of its descriptors"), ("other-epoll", "it holds a descriptor that it should not")])
-def test_37_a_worker_that_is_not_what_it_says(fails, folder, part, wrong):
-    role = Hostile(folder, part)
+def test_37_a_worker_that_is_not_what_it_says(fails, part, wrong):
+    role = Hostile(part)
     fails("STEP_FACTS", wrong, "", network_id=role.network, under=role.under)
 
 
 @pytest.mark.parametrize("part, argument", [("leave-before-ready", 0), ("leave-before-ready", 1), ("leave-before-ready", 2),
                                             ("leave-before-ready", 255), ("die-before-ready", 9), ("die-before-ready", 11)])
-def test_38_a_worker_that_ends_before_it_serves(fails, folder, part, argument):
-    role = Hostile(folder, part, argument)
+def test_38_a_worker_that_ends_before_it_serves(fails, part, argument):
+    role = Hostile(part, argument)
     fails("STEP_WORKER_DIED", "worker", "", network_id=role.network, under=role.under)
 
 
 @pytest.mark.parametrize("part", ["unknown-step", "serving-before-ready", "descriptors-before-ready"])
-def test_38_a_worker_that_talks_nonsense_before_it_serves(fails, folder, part):
-    role = Hostile(folder, part)
+def test_38_a_worker_that_talks_nonsense_before_it_serves(fails, part):
+    role = Hostile(part)
     output = fails("STEP_WORKER_DIED", "worker", "", network_id=role.network, under=role.under)
     assert "event=worker-killed" in output and "a message that is not valid" in output
 
 
 @pytest.mark.parametrize("part", ["nursery-leaves", "nursery-talks-nonsense", "nursery-says-what-workers-say"])
-def test_39_a_nursery_that_ends(fails, folder, part):
-    role = Hostile(folder, part)
+def test_39_a_nursery_that_ends(fails, part):
+    role = Hostile(part)
     fails("STEP_NURSERY_DIED", "", "", network_id=role.network, under=role.under)
 
 
 @pytest.mark.parametrize("step", [name for name in STEPS if STEPS[name][0] >= 10])
-def test_a_step_that_fails_in_a_child_is_told_by_the_parent_as_its_own(fails, folder, step):
-    role = Hostile(folder, "fail-before-ready", STEPS[step][0])
+def test_a_step_that_fails_in_a_child_is_told_by_the_parent_as_its_own(fails, step):
+    role = Hostile("fail-before-ready", STEPS[step][0])
     fails(step, "worker", "EIO", network_id=role.network, under=role.under)
-    role = Hostile(folder, "nursery-fails", STEPS[step][0])
+    role = Hostile("nursery-fails", STEPS[step][0])
     fails(step, "nursery", "EIO", network_id=role.network, under=role.under)
 
 
@@ -317,9 +312,9 @@ def test_21_daemonize_without_a_second_process(fails):
     fails("STEP_DAEMONIZE", "", "EAGAIN", "--daemonize", under=refuse)
 
 
-def test_nothing_stays_behind_after_a_failed_start(net, agent, folder, tmp_path):
+def test_nothing_stays_behind_after_a_failed_start(net, agent, tmp_path):
     """Not a process, not a pid file, not a listener."""
-    role = Hostile(folder, "fail-before-ready", 30)
+    role = Hostile("fail-before-ready", 30)
     pid_file = tmp_path / "pid"
     status, _ = start_failing("--network-id", role.network, "--metadata-proxy-socket", agent.path, "--netns", net.name,
                               "--user", "nobody", "--listen", "127.0.0.1:8080", "--log", "stderr", "--pid-file", str(pid_file),
