@@ -19,6 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define READER_DESCRIPTORS                                                                                   \
+    16 /* three of its own, and what the loader of a sanitized one opens for a moment */
+#define READER_SECONDS 2
+
 const unsigned long confine_namespaces =
     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
@@ -114,6 +118,26 @@ int confine_before_exec(const struct confinement *confinement)
     /* Last, because a change of ids clears it. Before this point, end of file on the channel ends the child.
      */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return STEP_NO_NEW_PRIVS;
+    return 0;
+}
+
+int confine_reader(void)
+{
+    const uid_t nobody = 65534; /* the kernel's overflow id: the configured user is not known yet */
+    sigset_t none;
+    sigemptyset(&none);
+    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
+        return STEP_NAMESPACES;
+    if (!limit_child(READER_DESCRIPTORS) || !confine_limit(RLIMIT_CPU, READER_SECONDS))
+        return STEP_LIMITS;
+    if (!shed_capabilities())
+        return STEP_CAPABILITIES;
+    if (!take_ids(nobody, nobody))
+        return STEP_IDS;
+    if (!confine_limit(RLIMIT_NPROC, 0))
+        return STEP_LIMITS;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return STEP_NO_NEW_PRIVS;
     return 0;
 }

@@ -62,6 +62,15 @@ int confine_tree(int directory);
 int confine_before_exec(const struct confinement *confinement);
 
 /**
+ * Confine the child that is going to be the reader of configurations: no core, no file written, no process,
+ * three descriptors, two seconds of processor time; nobody's ids, no group, no capability; no_new_privs;
+ * SIGKILL when the parent ends. Its filter follows as its first act.
+ *
+ * @return as above
+ */
+int confine_reader(void);
+
+/**
  * The parent's own: give up every capability for good, set no_new_privs, not dumpable.
  *
  * @return as above

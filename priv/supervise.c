@@ -55,7 +55,7 @@ static volatile sig_atomic_t ending, draining_asked;
 
 static void on_signal(int number)
 {
-    if (number == SIGQUIT)
+    if (number == SIGQUIT || number == SIGUSR1)
         draining_asked = 1;
     else if (number != SIGCHLD)
         ending = 1;
@@ -71,7 +71,7 @@ static int64_t now_ms(void)
 /* Signals are held back except while waiting, so none can be missed between a look and the wait. */
 static bool hold_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t held;
     sigemptyset(&held);
