@@ -26,7 +26,7 @@ struct config {
     uint8_t
         given_network; /* how often --network-id and --router-id were given; exactly one in all is right */
     uint8_t given_router;
-    uint8_t ovn; /* --identity ovn */
+    uint8_t ovn;        /* --identity ovn */
     uint8_t takes_over; /* another instance was told to end: wait until its addresses are free */
     uint8_t reserved[2];
     uint64_t given;                    /* one bit for each entry of config_keys that was set */
@@ -77,6 +77,13 @@ void config_default(struct config *config);
  * @return false with `config` unchanged where the key is unknown or the value is not good
  */
 bool config_set(struct config *config, const char *key, const char *value, char error[CONFIG_ERROR_SIZE]);
+
+/**
+ * config_set() for callers that show the value in their own way.
+ *
+ * @return NULL where the key was set, else a constant string that says what is wrong, with `config` unchanged
+ */
+const char *config_set_plain(struct config *config, const char *key, const char *value);
 
 /**
  * Fill in what follows from several keys together (identity header, default listener, default backend path

@@ -100,6 +100,23 @@ static bool rates_valid(const struct rate_limit rate[SETTINGS_RATES])
     return true;
 }
 
+bool log_facility_read(const char *name, uint8_t *facility)
+{
+    static const char *const names[LOG_FACILITY_MOST + 1] = {
+        "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+        "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
+        "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
+    };
+
+    for (uint8_t i = 0; i <= LOG_FACILITY_MOST; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *facility = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool log_tag_valid(const char *tag)
 {
     size_t length = strnlen(tag, SETTINGS_TAG_SIZE);

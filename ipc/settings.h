@@ -111,6 +111,9 @@ void settings_default(struct settings *settings);
  */
 const char *settings_valid(const struct settings *settings);
 
+/** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
+bool log_facility_read(const char *name, uint8_t *facility);
+
 /**
  * May the text be a syslog line's tag? 1 to SETTINGS_TAG_SIZE - 1 printable ASCII characters without blanks;
  * ':' and '[' would end the tag (RFC 3164 section 4.1.3).

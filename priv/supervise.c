@@ -224,7 +224,7 @@ static int settle(void)
     step = self.milestones->settled(0);
     if (step != 0)
         return step;
-    report_open(self.config->worker.uuid, self.config->worker.log_target, self.log.own);
+    report_open(&self.config->worker, self.log.own);
     return filter_load(POLICY_PARENT, &values) ? 0 : report_failed(STEP_FILTER, errno, "parent");
 }
 

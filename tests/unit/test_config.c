@@ -135,6 +135,13 @@ static void good_values(void **state)
         {"pid_file", "/x"},
         {"state_path", "/a/b"},
         {"log_level", "events"},
+        {"log-facility", "kern"},
+        {"log-facility", "local7"},
+        {"log-tag", "haproxy-metadata-proxy-" UUID},
+        {"rate-limit", "1/1"},
+        {"rate_limit", "1000000/86400s"},
+        {"rate-limit", "10/1440m"},
+        {"rate-limit", "10/2000ms"},
     };
 
     (void)state;
@@ -215,6 +222,25 @@ static void bad_values(void **state)
         {"metadata-port", "65536"},
         {"metadata-port", "80x"},
         {"metadata-proxy-user", "a b"},
+        {"log-facility", "local8"},
+        {"log-facility", "LOCAL0"},
+        {"log-facility", "16"},
+        {"log-tag", "a:b"},
+        {"log-tag", "a[1]"},
+        {"rate-limit", "10"},
+        {"rate-limit", "/1s"},
+        {"rate-limit", "10/"},
+        {"rate-limit", "0/1"},
+        {"rate-limit", "10/0"},
+        {"rate-limit", "1000001/1"},
+        {"rate-limit", "10/86401"},
+        {"rate-limit", "10/1441m"},
+        {"rate-limit", "10/1500ms"},
+        {"rate-limit", "10/500ms"},
+        {"rate-limit", "10 / 1s"},
+        {"rate-limit", "10/1s/1s"},
+        {"rate-limit", "0000000000000010/1s"},
+        {"rate-limit-shadow", "1"},
     };
 
     (void)state;
@@ -255,8 +281,11 @@ static void hostile_text_everywhere(void **state)
     for (const struct config_key *key = config_keys; key->name != NULL; key++) {
         struct config config;
         config_default(&config);
-        for (size_t i = 0; i < COUNT(hostile); i++)
+        for (size_t i = 0; i < COUNT(hostile); i++) {
+            if (strcmp(key->name, "log_tag") == 0 && log_tag_valid(hostile[i]))
+                continue; /* strange, but no harm to a line of the log */
             refuse(&config, key->name, hostile[i]);
+        }
         if (key->kind == CONFIG_VALUE)
             refuse(&config, key->name, NULL);
     }
@@ -302,6 +331,30 @@ static void given_twice(void **state)
     set(&config, "listen", "0.0.0.0:81");
     set(&config, "listen", "[::]:80");
     assert_int_equal(config.listener_count, 3);
+}
+
+static void rates(void **state)
+{
+    struct config config;
+    uint8_t facility = 0;
+
+    (void)state;
+    begin(&config);
+    set(&config, "rate-limit-shadow", NULL);
+    finish_bad(&config, "rate-limit-shadow");
+    set(&config, "rate-limit", "100/1m");
+    set(&config, "rate-limit", "10/1s");
+    refuse(&config, "rate-limit", "5/1s");
+    set(&config, "log-facility", "authpriv");
+    finish_good(&config);
+    assert_int_equal(config.worker.rate[0].limit, 100);
+    assert_int_equal(config.worker.rate[0].period_s, 60);
+    assert_int_equal(config.worker.rate[1].limit, 10);
+    assert_int_equal(config.worker.rate[1].period_s, 1);
+    assert_int_equal(config.worker.rate_shadow, 1);
+    assert_int_equal(config.worker.log_facility, 10);
+    assert_true(log_facility_read("local0", &facility));
+    assert_int_equal(facility, 16);
 }
 
 static void too_many_listeners(void **state)
@@ -534,6 +587,7 @@ int main(void)
         cmocka_unit_test(bad_values),
         cmocka_unit_test(unknown_keys),
         cmocka_unit_test(hostile_text_everywhere),
+        cmocka_unit_test(rates),
         cmocka_unit_test(given_twice),
         cmocka_unit_test(too_many_listeners),
         cmocka_unit_test(identities),
