@@ -21,7 +21,7 @@ struct reading {
     uint32_t line;    /* of the first mistake, from 1; 0: about the file as a whole, or none */
     uint8_t ok;       /* 1: config is whole; 0: it is all zero, and reason says why */
     uint8_t reserved[7];
-    char word[READING_WORD_SIZE]; /* what stands there, quoted and escaped, zero-filled; empty for line 0 */
+    char word[READING_WORD_SIZE];     /* what stands there, quoted and escaped, zero-filled; or empty */
     char reason[READING_REASON_SIZE]; /* printable ASCII, zero-filled; empty where ok */
     /* config_finish() was called already. `given` is zero: an option of the command line may set again what
      * the file set. The log target is LOG_TO_SYSLOG or, for a file without a log line, LOG_TO_NONE. */
@@ -35,7 +35,7 @@ void reading_begin(struct reading *reading);
  * Write down a mistake; the configuration is wiped.
  *
  * @param line   0 where it is about the file as a whole
- * @param word   what stands in the file, unchecked; NULL with line 0
+ * @param word   what stands in the file, unchecked; NULL where there is none to show
  * @param reason what is wrong with it, printable, at most READING_REASON_SIZE - 1 bytes
  */
 void reading_refuse(struct reading *reading, uint32_t line, const char *word, const char *reason);

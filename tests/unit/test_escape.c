@@ -111,7 +111,7 @@ static void survivors_equal_the_table(enum policy_role role)
     /* The kernel takes 32 bits of the number: the upper half must make no difference. */
     aim(&call, SYS_getppid | (1L << 32), NULL);
     assert_true(stopped(attempt(role, &call)));
-    aim(&call, SYS_close | (1L << 32), NULL);
+    aim(&call, SYS_exit_group | (1L << 32), NULL);
     assert_false(stopped(attempt(role, &call)));
     aim(&call, -1, NULL);
     assert_true(stopped(attempt(role, &call)));
@@ -232,12 +232,25 @@ static void worker_pins(void **state)
     pins_hold(POLICY_WORKER);
 }
 
+static void reader_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_READER);
+}
+
+static void reader_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_READER);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(worker_survivors),     cmocka_unit_test(worker_pins),
         cmocka_unit_test(nursery_survivors),    cmocka_unit_test(nursery_pins),
         cmocka_unit_test(parent_survivors),     cmocka_unit_test(parent_pins),
+        cmocka_unit_test(reader_survivors),     cmocka_unit_test(reader_pins),
         cmocka_unit_test(refused_calls_return), cmocka_unit_test(the_32_bit_entry_kills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
