@@ -81,8 +81,9 @@ class Network:
         self.namespace.ip("addr", "add", "fe80::a9fe:a9fe/64", "dev", "tap0", "nodad")
         entry = pwd.getpwnam(USER)
         with open(self.configuration, "w", encoding="utf-8") as f:
-            f.write(CONFIGURATION % {"uuid": self.uuid, "user": USER, "group": grp.getgrgid(entry.pw_gid).gr_name,
-                                     "pid_file": self.pid_file, "socket": os.path.join(self.directory, "agent", "socket")})
+            f.write(CONFIGURATION % {
+                "uuid": self.uuid, "user": USER, "group": grp.getgrgid(entry.pw_gid).gr_name, "pid_file": self.pid_file,
+                "socket": os.path.join(self.directory, "agent", "socket")})
         return self
 
     def __exit__(self, *_):
@@ -94,11 +95,12 @@ class Network:
         quiet.append((os.POSIX_SPAWN_OPEN, 2, self.pid_file + ".err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         with self.namespace.inside():
             began = time.perf_counter()
-            pid = os.posix_spawn(program, ["haproxy", "-f", self.configuration], {"PATH": "/usr/sbin:/usr/bin"}, file_actions=quiet)
+            pid = os.posix_spawn(program, ["haproxy", "-f", self.configuration], {}, file_actions=quiet)
             _, status = os.waitpid(pid, 0)
             took = time.perf_counter() - began
         if status != 0:
-            raise RuntimeError("%s: status %s: %s" % (program, os.waitstatus_to_exitcode(status), read(self.pid_file + ".err")))
+            raise RuntimeError("%s: status %s: %s" % (
+                program, os.waitstatus_to_exitcode(status), read(self.pid_file + ".err")))
         if not any(self.uuid in word for word in cmdline(self.pid())):
             raise RuntimeError("%s: not active when its first process ended" % program)
         self.namespace.connect(ADDRESS).close()
@@ -174,7 +176,8 @@ def many_networks(networks):
 
 
 def show(values):
-    medians = {name: {what: statistics.median(numbers) for what, numbers in table.items()} for name, table in values.items()}
+    medians = {name: {what: statistics.median(numbers) for what, numbers in table.items()}
+               for name, table in values.items()}
     print("%-44s %12s %12s %8s" % (("",) + tuple(medians) + ("ratio",)))
     for what, theirs in medians["haproxy"].items():
         ours = medians["metaward"][what]
@@ -184,6 +187,9 @@ def show(values):
 def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 25
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 20
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd > 2 and os.path.exists("/proc/self/fd/%d" % fd):
+            os.set_inheritable(fd, False)  # as Neutron does; what is inherited would be counted
     with tempfile.TemporaryDirectory(prefix="metaward-") as directory, contextlib.ExitStack() as stack:
         os.chmod(directory, 0o755)
         os.mkdir(os.path.join(directory, "agent"))

@@ -215,27 +215,26 @@ def check_cloudinit():
 
 
 def check_respawn():
-    for sig, label in ((signal.SIGKILL, "SIGKILL"), (signal.SIGTERM,
-                                                     "SIGTERM")):
+    for sig, label in ((signal.SIGKILL, "SIGKILL"), (signal.SIGTERM, "SIGTERM")):
         px = proxy("A")
         old = px.pid
+        others = [(pid, starttime(pid)) for pid in px.family() if pid != old]
         signal_ours(old, px.uuid, sig)
         wait_for(lambda: not alive(old), 5, 0.005)
         RESULTS.check(not alive(old), "proxy A dies on %s" % label)
         RESULTS.note("pid file after %s" % label,
                      "left, names the dead pid" if os.path.exists(px.pid_file)
                      else "removed")
-        RESULTS.note("other processes left after %s" % label, len(px.family()))
+        gone, _ = wait_for(lambda: not any(starttime(pid) == start and alive(pid) for pid, start in others), 1, 0.005)
+        RESULTS.check(gone, "and its %d other processes with it" % len(others), others)
         new, dt = wait_for(lambda: px.active() and px.pid != old and px.pid,
                            3 * MONITOR_INTERVAL + 10, 0.02)
         RESULTS.check(new, "the process monitor respawns it after %s" % label)
         RESULTS.note("respawned after %s (s, monitor interval %d)" % (
             label, MONITOR_INTERVAL), "%.2f" % dt)
-        (r), _ = wait_for(lambda: curl(vm_ns("a1"), META_JSON,
-                                           timeout=3)[0] == 200, 10)
-        RESULTS.check(r, "and it serves again")
-        RESULTS.equal(len([p for p in px.family()]), len(proxy("B").family()),
-                      "no process of the old one is left")
+        served, _ = wait_for(lambda: curl(vm_ns("a1"), META_JSON, timeout=3)[0] == 200, 10)
+        RESULTS.check(served, "and it serves again")
+        RESULTS.equal(len(px.family()), len(proxy("B").family()), "no process of the old one is left")
 
 
 def check_wire():

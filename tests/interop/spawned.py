@@ -77,7 +77,7 @@ class Proxy:
         account = pwd.getpwnam(user)
         for p in [first] + children(first):
             status = status_of(p)
-            what = "%s: %s" % (label, os.path.basename(os.readlink("/proc/%d/exe" % p)) if p == first else "a child of it")
+            what = "%s: %s" % (label, "the pid file's process" if p == first else "a child of it")
             results.equal(status["CapEff"][0], "0" * 16, what + " runs without effective capabilities")
             results.note(what, "uids %s, groups %s, seccomp %s" % (
                 " ".join(status["Uid"]), status.get("Groups", []), status["Seccomp"][0]))
