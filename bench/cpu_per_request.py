@@ -72,6 +72,12 @@ def cpu_seconds(pid):
     return ticks / TICKS
 
 
+def anonymous(pid):
+    """Private memory in kB of a process and its descendants: anonymous pages, shared ones by their part."""
+    return sum(int(re.search(r"Pss_Anon: +(\d+)", pathlib.Path(f"/proc/{p}/smaps_rollup").read_text()).group(1))
+               for p in descendants(pid))
+
+
 class Proxy:
     def __init__(self, name, command, port):
         self.name = name
@@ -118,6 +124,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--most-ratio", type=float, default=1.0, help="fail where CPU per request is above it")
+    parser.add_argument("--most-kb", type=int, default=500, help="fail where metaward's private memory is above it")
     parser.add_argument("--body", type=int, default=64, help="bytes of an answer's body")
     return parser.parse_args()
 
@@ -143,6 +151,8 @@ def run(options, metaward_command, directory):
     try:
         for proxy in proxies:
             proxy.wait()
+        kilobytes = [anonymous(proxy.process.pid) for proxy in proxies]
+        print(f"private memory, idle: metaward {kilobytes[0]} kB, haproxy {kilobytes[1]} kB")
         for _ in range(options.rounds):
             print("   ".join(proxy.round(options) for proxy in proxies), flush=True)
     finally:
@@ -152,6 +162,10 @@ def run(options, metaward_command, directory):
         agent.wait()
     ours, theirs = (statistics.median(proxy.figures) for proxy in proxies)
     print(f"median: metaward {ours:.2f} us, haproxy {theirs:.2f} us, ratio {ours / theirs:.3f}")
+    if ours / theirs > options.most_ratio:
+        sys.exit(f"more CPU per request than {options.most_ratio} of HAProxy's")
+    if kilobytes[0] > options.most_kb:
+        sys.exit(f"more private memory than {options.most_kb} kB")
 
 
 def main(metaward_command=metaward):

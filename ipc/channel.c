@@ -87,6 +87,7 @@ static ssize_t send_with_descriptors(int fd, struct message *message, const int 
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+    /* cppcheck-suppress ctunullpointer ; without descriptors this function is not called */
     memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
     return sendmsg(fd, &header, SEND_FLAGS);
 }

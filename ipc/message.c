@@ -25,24 +25,22 @@ enum use {
 };
 
 static const struct {
-    const char *name;
     unsigned phases; /* receiver's phases in which it may come */
     unsigned uses;
     unsigned descriptors;
 } types[MSG_COUNT] = {
-    [MSG_SPAWN] = {"SPAWN", PHASE_NURSERY, USES_SLOT, 2},
-    [MSG_KILL] = {"KILL", PHASE_NURSERY, USES_SLOT, 0},
-    [MSG_NURSERY_READY] = {"NURSERY_READY", PHASE_PARENT_NURSERY_START, USES_NOTHING, 0},
-    [MSG_EXITED] = {"EXITED", PHASE_PARENT_NURSERY, USES_SLOT | USES_EXITED, 0},
-    [MSG_SETTINGS] = {"SETTINGS", PHASE_WORKER_START, USES_SETTINGS, 0},
-    [MSG_LISTENER] = {"LISTENER", PHASE_WORKER_LISTENERS, USES_SLOT | USES_ADDRESS, 1},
-    [MSG_SERVE] = {"SERVE", PHASE_WORKER_LISTENERS, USES_NOTHING, 0},
-    [MSG_DRAIN] = {"DRAIN", PHASE_WORKER, USES_NOTHING, 0},
-    [MSG_READY] = {"READY", PHASE_PARENT_WORKER_START, USES_NOTHING, 0},
-    [MSG_SERVING] = {"SERVING", PHASE_PARENT_WORKER_READY, USES_NOTHING, 0},
-    [MSG_LOG_BROKEN] = {"LOG_BROKEN", PHASE_PARENT_WORKER, USES_ERRNO, 0},
-    [MSG_FAILED] = {"FAILED",
-                    PHASE_PARENT_NURSERY_START | PHASE_PARENT_NURSERY | PHASE_PARENT_WORKER_START |
+    [MSG_SPAWN] = {PHASE_NURSERY, USES_SLOT, 2},
+    [MSG_KILL] = {PHASE_NURSERY, USES_SLOT, 0},
+    [MSG_NURSERY_READY] = {PHASE_PARENT_NURSERY_START, USES_NOTHING, 0},
+    [MSG_EXITED] = {PHASE_PARENT_NURSERY, USES_SLOT | USES_EXITED, 0},
+    [MSG_SETTINGS] = {PHASE_WORKER_START, USES_SETTINGS, 0},
+    [MSG_LISTENER] = {PHASE_WORKER_LISTENERS, USES_SLOT | USES_ADDRESS, 1},
+    [MSG_SERVE] = {PHASE_WORKER_LISTENERS, USES_NOTHING, 0},
+    [MSG_DRAIN] = {PHASE_WORKER, USES_NOTHING, 0},
+    [MSG_READY] = {PHASE_PARENT_WORKER_START, USES_NOTHING, 0},
+    [MSG_SERVING] = {PHASE_PARENT_WORKER_READY, USES_NOTHING, 0},
+    [MSG_LOG_BROKEN] = {PHASE_PARENT_WORKER, USES_ERRNO, 0},
+    [MSG_FAILED] = {PHASE_PARENT_NURSERY_START | PHASE_PARENT_NURSERY | PHASE_PARENT_WORKER_START |
                         PHASE_PARENT_WORKER_READY,
                     USES_SLOT | USES_STEP | USES_ERRNO, 0},
 };
@@ -59,11 +57,6 @@ static bool known(uint16_t type)
 unsigned message_descriptors(uint16_t type)
 {
     return known(type) ? types[type].descriptors : 0;
-}
-
-const char *message_name(uint16_t type)
-{
-    return known(type) ? types[type].name : "?";
 }
 
 bool message_allowed(uint16_t type, uint32_t phase)

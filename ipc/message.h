@@ -84,7 +84,4 @@ bool message_allowed(uint16_t type, uint32_t phase);
 /** A message of one type with everything else zero. */
 void message_begin(struct message *message, enum message_type type);
 
-/** The type's name without its prefix ("SPAWN"), for error lines; "?" for unknown types. */
-const char *message_name(uint16_t type);
-
 #endif

@@ -85,9 +85,9 @@ unsigned compile_patches(const struct filter *filter, struct filter_patch *patch
                                          [PLACE_ADDRESS_LENGTH] = COMPILE_ADDRESS_LENGTH};
     unsigned count = 0;
     for (uint16_t i = 0; i < filter->length; i++) {
-        for (uint16_t place = 0; place <= PLACE_ADDRESS_LENGTH; place++) {
+        for (unsigned place = 0; place <= PLACE_ADDRESS_LENGTH; place++) {
             if (filter->program[i].k == stand_ins[place] && count < most)
-                patches[count++] = (struct filter_patch){i, place};
+                patches[count++] = (struct filter_patch){i, (uint16_t)place};
         }
     }
     return count;

@@ -39,7 +39,7 @@ bool log_wants(enum log_severity severity);
 /**
  * Start a line. Lines can't be nested: there is one buffer.
  *
- * @param event a stable id, lower case with dashes (docs/log.md lists them)
+ * @param event a stable id, lower case with dashes (docs/operation.md lists them)
  */
 void log_line(enum log_severity severity, const char *event);
 

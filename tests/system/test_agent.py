@@ -357,7 +357,8 @@ def test_an_agent_that_restarts_is_found_again(tenant):
             agent.start()
             assert guest.get().status == 200
         assert proxy.worker == worker
-        wait_for("the log lines", lambda: len(proxy.events("agent-back")) == 3)
+        wait_for("the log lines", lambda: len(proxy.events("request")) == 13)
+        assert len(proxy.events("agent-back")) == 3
         assert len(proxy.events("agent-absent")) == 3  # once each time, not for each request
         assert [e["error"] for e in proxy.events("agent-absent")] == ["ECONNREFUSED", "ENOENT", "ECONNREFUSED"]
         reasons = [e["reason"] for e in proxy.events("request")]

@@ -650,19 +650,6 @@ static void test_every_byte(void **state)
     }
 }
 
-static void test_field_is(void **state)
-{
-    (void)state;
-    static const char input[] = GET("Host: a\r\nX-Thing: 1\r\n\r\n");
-    struct http_request request;
-    http_request_begin(&request);
-    assert_int_equal(http_request_parse(&request, input, sizeof input - 1, &standard), HTTP_DONE);
-    assert_true(http_field_is(&request, input, 1, "x-thing"));
-    assert_false(http_field_is(&request, input, 1, "x-thin"));
-    assert_false(http_field_is(&request, input, 1, "x-things"));
-    assert_false(http_field_is(&request, input, 0, "x-thing"));
-}
-
 static void test_reason_ids(void **state)
 {
     (void)state;
@@ -694,7 +681,6 @@ int main(void)
         cmocka_unit_test(test_limit_of_the_fields),
         cmocka_unit_test(test_limits_beyond_the_structure),
         cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_field_is),
         cmocka_unit_test(test_reason_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

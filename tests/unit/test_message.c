@@ -101,7 +101,6 @@ static void unknown_types(void **state)
         message.type = (uint16_t)type;
         assert_false(message_valid(&message, 0));
         assert_int_equal(message_descriptors(message.type), 0);
-        assert_string_equal(message_name(message.type), "?");
         for (unsigned bit = 0; bit < 32; bit++)
             assert_false(message_allowed(message.type, UINT32_C(1) << bit));
     }
@@ -232,22 +231,12 @@ static void phases(void **state)
     }
 }
 
-static void names(void **state)
-{
-    (void)state;
-    assert_string_equal(message_name(MSG_SPAWN), "SPAWN");
-    assert_string_equal(message_name(MSG_FAILED), "FAILED");
-    assert_string_equal(message_name(MSG_NONE), "?");
-    for (uint16_t type = 1; type < MSG_COUNT; type++)
-        assert_true(strlen(message_name(type)) > 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_ones), cmocka_unit_test(unknown_types), cmocka_unit_test(every_byte),
         cmocka_unit_test(heads),     cmocka_unit_test(statuses),      cmocka_unit_test(steps),
-        cmocka_unit_test(phases),    cmocka_unit_test(names),
+        cmocka_unit_test(phases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

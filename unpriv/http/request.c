@@ -369,9 +369,3 @@ enum http_verdict http_request_parse(struct http_request *request, const char *b
         return HTTP_MORE;
     return request->state == STATE_DONE ? HTTP_DONE : HTTP_BAD;
 }
-
-bool http_field_is(const struct http_request *request, const char *bytes, unsigned field, const char *name)
-{
-    const struct http_span text = request->fields[field].name;
-    return http_text_is(bytes + text.at, text.length, name);
-}

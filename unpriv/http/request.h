@@ -115,7 +115,4 @@ void http_request_begin(struct http_request *request);
 enum http_verdict http_request_parse(struct http_request *request, const char *bytes, size_t length,
                                      const struct http_limits *limits);
 
-/** Does the field's name equal `name` (NUL-terminated, given in lower case), ignoring case? */
-bool http_field_is(const struct http_request *request, const char *bytes, unsigned field, const char *name);
-
 #endif

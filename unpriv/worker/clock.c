@@ -22,6 +22,7 @@ uint64_t clock_ms(void)
  * does not know; in terms of clock_gettime() it is one that it does. This definition takes the place of
  * libc's in the worker's executable.
  */
+/* cppcheck-suppress unusedFunction */
 int gettimeofday(struct timeval *restrict now, void *restrict zone)
 {
     struct timespec precise;
