@@ -37,20 +37,17 @@ def check_start():
     for a in ("10.0.0.2/24", "169.254.169.254/32", "fe80::a9fe:a9fe/64"):
         inside(QDHCP, "ip", "addr", "add", a, "dev", TAP)
     r = spawn_network()
-    RESULTS.check(r["ok"], "driver: spawn for a network (DHCP agent's arguments)",
-                  r.get("trace"))
+    RESULTS.check(r["ok"], "driver: spawn for a network (DHCP agent's arguments)", r.get("trace"))
     RESULTS.note("spawn for a network, DAD wait included (s)", "%.2f" % r["seconds"])
     r = cmd(op="router", id=ROUTER)
     RESULTS.check(r["ok"], "driver: after_router_added (L3 agent)", r.get("trace"))
-    RESULTS.note("spawn for a router, namespace and iptables included (s)",
-                 "%.2f" % r["seconds"])
+    RESULTS.note("spawn for a router, namespace and iptables included (s)", "%.2f" % r["seconds"])
     link(QROUTER, QR, "fa:16:3e:0d:00:01", "br-r")
     inside(QROUTER, "ip", "addr", "add", "10.1.0.1/24", "dev", QR)
     for vm in VMS:
         ok, _ = wait_for(lambda: served(vm), 15)
         RESULTS.check(ok, "%s is served" % vm)
-    RESULTS.note("both agents' start -> all guests served (s)",
-                 "%.2f" % (time.monotonic() - t0))
+    RESULTS.note("both agents' start -> all guests served (s)", "%.2f" % (time.monotonic() - t0))
 
 
 def check_verify():
@@ -62,8 +59,7 @@ def check_verify():
                   s)
     for n, px in (("network", pnet()), ("router", prouter())):
         write(os.path.join(HERE, "proxy-%s.conf" % n), read(px.conf_file, ""))
-        RESULTS.note("%s: bind lines" % n, re.findall(
-            r"^\s*(bind .*)$", read(px.conf_file, ""), re.M))
+        RESULTS.note("%s: bind lines" % n, re.findall(r"^\s*(bind .*)$", read(px.conf_file, ""), re.M))
         RESULTS.note("%s: http-request lines" % n, re.findall(
             r"^\s*(http-request .*)$", read(px.conf_file, ""), re.M))
     RESULTS.note("router: nat rules", [x for x in inside(
@@ -86,38 +82,33 @@ def check_identity():
             RESULTS.note(what + ": X-Forwarded-For at Nova", s and s[0]["xff"])
             code, body, _, _ = curl(vm_ns(vm), u + "/latest/user-data")
             RESULTS.check(code == 200 and body.endswith(b"hostname: %s\n" %
-                                                  vm.encode()),
-                    what + ": user-data", (code, body))
+                                                        vm.encode()),
+                          what + ": user-data", (code, body))
             RESULTS.equal(curl(vm_ns(vm), u + "/nope")[0], 404, what + ": 404")
     rpc = [json.loads(x)["filters"] for x in (read(RPC) or "").splitlines()]
-    RESULTS.note("port look-ups (network, IPv6)", next(
-        (f for f in rpc if "mac_address" in f), None))
+    RESULTS.note("port look-ups (network, IPv6)", next((f for f in rpc if "mac_address" in f), None))
     RESULTS.note("port look-ups (router)", [f for f in rpc if "device_id" in f][:1] +
                  [f for f in rpc if RNET in f.get("network_id", [])][:1])
-    # IPv6 through the router: the release installs the NAT rule, nobody owns
-    # the address on the router's port
+    # IPv6 through the router: with the address on the router's port, and without
     code, _, _, _ = curl(vm_ns("r1"), MD6 + META, timeout=3)
-    RESULTS.note("r1: [fe80::a9fe:a9fe] through the router as Neutron sets it up",
-                 code or "no answer")
-    inside(QROUTER, "ip", "addr", "add", "fe80::a9fe:a9fe/64", "dev", QR,
-           "nodad")
+    RESULTS.note("r1: [fe80::a9fe:a9fe] through the router as Neutron sets it up", code or "no answer")
+    inside(QROUTER, "ip", "addr", "add", "fe80::a9fe:a9fe/64", "dev", QR, "nodad")
     ok, _ = wait_for(lambda: served("r1", MD6), 6)
     code, body, _, _ = curl(vm_ns("r1"), MD6 + META, timeout=3)
-    RESULTS.note("r1: the same with the address put on the router's port",
-                 (code, identity(body)))
+    RESULTS.note("r1: the same with the address put on the router's port", (code, identity(body)))
     inside(QROUTER, "ip", "addr", "del", "fe80::a9fe:a9fe/64", "dev", QR)
 
 
 def table_net():
     return spoof_cases.cases("X-Neutron-Network-ID", "X-Neutron-Router-ID", NET,
-                       OTHER, VMS["n1"]["ip"], VMS["n2"]["ip"],
-                       VMS["n2"]["instance"])
+                             OTHER, VMS["n1"]["ip"], VMS["n2"]["ip"],
+                             VMS["n2"]["instance"])
 
 
 def table_router():
     return spoof_cases.cases("X-Neutron-Router-ID", "X-Neutron-Network-ID", ROUTER,
-                       OTHER, VMS["r1"]["ip"], VMS["r2"]["ip"],
-                       VMS["r2"]["instance"], other_ip=FAR["v9"]["ip"])
+                             OTHER, VMS["r1"]["ip"], VMS["r2"]["ip"],
+                             VMS["r2"]["instance"], other_ip=FAR["v9"]["ip"])
 
 
 def check_spoof():
@@ -146,32 +137,26 @@ def check_cloudinit():
         RESULTS.equal((r["reader"]["uuid"], r["ds"]["instance_id"]),
                       (VMS[vm]["instance"],) * 2,
                       "%s: cloud-init reads and DataSourceOpenStack crawls" % what)
-        RESULTS.equal(r["ds"]["network_mac"], VMS[vm]["mac"],
-                      "%s: with the right network_config" % what)
+        RESULTS.equal(r["ds"]["network_mac"], VMS[vm]["mac"], "%s: with the right network_config" % what)
 
 
 def check_respawn():
     for n, px, vm in (("network", pnet(), "n1"), ("router", prouter(), "r1")):
         old = px.pid
         signal_ours(old, px.uuid)
-        new, dt = wait_for(lambda: px.active() and px.pid != old and px.pid,
-                           3 * MONITOR_INTERVAL + 10, 0.02)
+        new, dt = wait_for(lambda: px.active() and px.pid != old and px.pid, 3 * MONITOR_INTERVAL + 10, 0.02)
         RESULTS.check(new, "%s: respawned by the process monitor" % n)
-        RESULTS.note("%s: respawned after (s, interval %d)" % (
-            n, MONITOR_INTERVAL), "%.2f" % dt)
-        RESULTS.check(wait_for(lambda: served(vm), 10)[0],
-                      "%s: and %s is served again" % (n, vm))
+        RESULTS.note("%s: respawned after (s, interval %d)" % (n, MONITOR_INTERVAL), "%.2f" % dt)
+        RESULTS.check(wait_for(lambda: served(vm), 10)[0], "%s: and %s is served again" % (n, vm))
 
 
 def check_restart():
     before = (pnet().pid, prouter().pid)
     STARTED.stop("50-agent", family=True)
-    for n, vm, t in (("network", "n1", table_net()),
-                     ("router", "r1", table_router())):
+    for n, vm, t in (("network", "n1", table_net()), ("router", "r1", table_router())):
         if not settings.QUICK:
             w = spoof.wire(HERE, n, SOCK, vm_ns(vm), t)
-            RESULTS.check(w["baseline"]["forwarded"],
-                          "wire: the %s baseline was forwarded" % n)
+            RESULTS.check(w["baseline"]["forwarded"], "wire: the %s baseline was forwarded" % n)
             RESULTS.note("wire: %s baseline as the agent gets it" % n,
                          repr((w["baseline"]["forwarded"] or [""])[0]))
     code, _, dt, _ = curl(vm_ns("n1"), MD + META)
@@ -179,13 +164,11 @@ def check_restart():
     RESULTS.note("without metadata agent: reply", "%d after %.2f s" % (code, dt))
     start_agent()
     for vm in VMS:
-        RESULTS.check(wait_for(lambda: served(vm), 20)[0],
-                      "metadata agent restarted: %s is served" % vm)
+        RESULTS.check(wait_for(lambda: served(vm), 20)[0], "metadata agent restarted: %s is served" % vm)
     RESULTS.equal((pnet().pid, prouter().pid), before, "by the same proxies")
     # now the agent that owns the proxies
     STARTED.stop("60-driver", family=True)
-    RESULTS.check(all(map(alive, before)),
-                  "both proxies survive the end of the DHCP/L3 agent")
+    RESULTS.check(all(map(alive, before)), "both proxies survive the end of the DHCP/L3 agent")
     RESULTS.check(served("n1") and served("r1"), "and go on serving")
     start_driver()
     r = spawn_network()
@@ -193,26 +176,21 @@ def check_restart():
     RESULTS.check(r["ok"] and r2["ok"], "the agent comes back and asks again",
                   (r.get("trace"), r2.get("trace")))
     RESULTS.equal((pnet().pid, prouter().pid), before, "and adopts them, no respawn")
-    RESULTS.note("adoption of running proxies (s)", "%.2f, %.2f" % (
-        r["seconds"], r2["seconds"]))
+    RESULTS.note("adoption of running proxies (s)", "%.2f, %.2f" % (r["seconds"], r2["seconds"]))
     RESULTS.check(served("n1") and served("r1"), "they still serve")
 
 
 def check_destroy():
     for n, px, c in (
-            ("network", pnet(), {"op": "destroy-network", "id": NET,
-                                 "ns": QDHCP}),
-            ("router", prouter(), {"op": "destroy-router", "id": ROUTER})):
+        ("network", pnet(), {"op": "destroy-network", "id": NET,
+                             "ns": QDHCP}),
+        ("router", prouter(), {"op": "destroy-router", "id": ROUTER})):
         old = px.pid
         r = cmd(**c)
-        RESULTS.check(r["ok"], "%s: destroy_monitored_metadata_proxy" % n,
-                      r.get("trace"))
-        RESULTS.note("%s: destroy took (s; SIGTERM, then SIGKILL after 5)" % n,
-                     "%.2f" % r["seconds"])
-        RESULTS.check(r["seconds"] < 4.5, "%s: the proxy obeys SIGTERM" % n,
-                      r["seconds"])
-        RESULTS.check(not alive(old) and not px.family(),
-                      "%s: no process of it is left" % n, px.family())
+        RESULTS.check(r["ok"], "%s: destroy_monitored_metadata_proxy" % n, r.get("trace"))
+        RESULTS.note("%s: destroy took (s; SIGTERM, then SIGKILL after 5)" % n, "%.2f" % r["seconds"])
+        RESULTS.check(r["seconds"] < 4.5, "%s: the proxy obeys SIGTERM" % n, r["seconds"])
+        RESULTS.check(not alive(old) and not px.family(), "%s: no process of it is left" % n, px.family())
         RESULTS.check(not os.path.exists(px.pid_file) and
                       not os.path.exists(px.conf_file),
                       "%s: pid file and configuration are removed" % n)
@@ -234,21 +212,17 @@ def check_contract():
             "'fds':{f:os.readlink('/proc/self/fd/'+f) for f in "
             "os.listdir('/proc/self/fd') if os.path.exists("
             "'/proc/self/fd/'+f)}},open(%r,'w'))" % out)
-    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE,
-            cmd=[settings.PYTHON, "-c", body, SPARE])
+    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE, cmd=[settings.PYTHON, "-c", body, SPARE])
     RESULTS.check(r["ok"], "contract: a program was spawned", r.get("trace"))
     s = json.loads(read(out, "{}"))
-    RESULTS.note("contract: cwd, umask, uid", (s.get("cwd"), s.get("umask"),
-                                         s.get("uid")))
-    RESULTS.note("contract: stdin/out/err", {k: v for k, v in s.get(
-        "fds", {}).items() if int(k) < 3})
+    RESULTS.note("contract: cwd, umask, uid", (s.get("cwd"), s.get("umask"), s.get("uid")))
+    RESULTS.note("contract: stdin/out/err", {k: v for k, v in s.get("fds", {}).items() if int(k) < 3})
     RESULTS.note("contract: other inherited descriptors", [
         v for k, v in s.get("fds", {}).items() if int(k) > 2 and
         "/proc/" not in v])
     RESULTS.note("contract: environment", s.get("env"))
     # 1: whoever keeps stdout or stderr open keeps the agent waiting
-    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE,
-            cmd=["sh", "-c", "sleep 3 & exit 0"])
+    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE, cmd=["sh", "-c", "sleep 3 & exit 0"])
     RESULTS.check(r["seconds"] > 2.5, "contract: a daemon that keeps stdout open "
                   "blocks the agent (%.1f s for a child of 3 s)" % r["seconds"])
     r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE,
@@ -256,20 +230,17 @@ def check_contract():
     RESULTS.check(r["seconds"] < 0.9, "contract: one that lets go of it does not "
                   "(%.2f s)" % r["seconds"])
     # 2: exit status
-    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE,
-            cmd=["sh", "-c", "echo why >&2; exit 3"])
+    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE, cmd=["sh", "-c", "echo why >&2; exit 3"])
     RESULTS.check(not r["ok"] and "why" in r["error"],
                   "contract: a status other than 0 raises, with its stderr", r)
     # 3: the pid file is all that counts
-    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE,
-            cmd=["sh", "-c", "exit 0", SPARE])
+    r = cmd(op="raw-spawn", id=SPARE, ns=QSPARE, cmd=["sh", "-c", "exit 0", SPARE])
     RESULTS.check(r["ok"] and not r["value"]["active"],
                   "contract: status 0 without a pid file is not an error, only "
                   "'not active'", r)
     # 4: the running proxy
     px = pnet()
-    fds = {f: os.readlink("/proc/%d/fd/%s" % (px.pid, f))
-           for f in os.listdir("/proc/%d/fd" % px.pid)}
+    fds = {f: os.readlink("/proc/%d/fd/%s" % (px.pid, f)) for f in os.listdir("/proc/%d/fd" % px.pid)}
     RESULTS.check(not any("pipe:" in fds.get(i, "") for i in "012"),
                   "contract: the spawned proxy has let go of the agent's pipes", fds)
     # 5: it fails to bind
@@ -279,20 +250,18 @@ def check_contract():
         "import socket,time; s=socket.socket(); s.setsockopt("
         "socket.SOL_SOCKET,socket.SO_REUSEADDR,1);"
         "s.bind(('169.254.169.254',80)); s.listen(5); time.sleep(60)"],
-        os.path.join(LOG, "stdout"))
+                        os.path.join(LOG, "stdout"))
     wait_for(lambda: ":80 " in inside(QSPARE, "ss", "-Hltn"), 5)
     t0 = time.monotonic()
     r = cmd(op="network", id=SPARE, ns=QSPARE, bind_address="169.254.169.254")
     RESULTS.check(not r["ok"], "contract: a proxy that cannot bind reports it by "
                   "its exit status (not by dying later)", r)
-    RESULTS.note("contract: cannot bind", "%.2f s, %s" % (
-        time.monotonic() - t0, (r["error"] or "")[-300:]))
+    RESULTS.note("contract: cannot bind", "%.2f s, %s" % (time.monotonic() - t0, (r["error"] or "")[-300:]))
     STARTED.stop("70-blocker")
     time.sleep(MONITOR_INTERVAL + 1)
     RESULTS.note("contract: retried by the process monitor after a failed first "
                  "spawn", proxy(SPARE, QSPARE).active())
-    RESULTS.note("contract: pid file after a failed spawn",
-                 os.path.exists(proxy(SPARE, QSPARE).pid_file))
+    RESULTS.note("contract: pid file after a failed spawn", os.path.exists(proxy(SPARE, QSPARE).pid_file))
     r = cmd(op="network", id=SPARE, ns=QSPARE, bind_address="169.254.169.254")
     RESULTS.check(r["ok"] and wait_for(proxy(SPARE, QSPARE).active, 5)[0],
                   "contract: asked again, it comes up", r.get("trace"))
@@ -305,13 +274,11 @@ def check_helpers():
     probe = os.path.join(HERE, "probe-bin")
     os.makedirs(probe, exist_ok=True)
     mark = os.path.join(HERE, "probe.txt")
-    real = subprocess.run(["which", "haproxy"], stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
+    real = subprocess.run(["which", "haproxy"], stdout=subprocess.PIPE, text=True).stdout.strip()
     write(probe + "/haproxy", "#!/bin/sh\n"
           "echo \"$PATH\" > %s\nexec %s \"$@\"\n" % (mark, real))
     os.chmod(probe + "/haproxy", 0o755)
-    for h in ("/usr/bin/env", "sudo",
-              "sudo neutron-rootwrap /etc/neutron/rootwrap.conf"):
+    for h in ("/usr/bin/env", "sudo", "sudo neutron-rootwrap /etc/neutron/rootwrap.conf"):
         if os.path.exists(mark):
             os.unlink(mark)
         where = os.path.join(HERE, "cmd2")
@@ -320,10 +287,8 @@ def check_helpers():
                        "--config-file", ini("driver2", helper=h)],
                       os.path.join(LOG, "driver2.out"),
                       env={"PATH": probe + ":" + settings.path()})
-        r = cmd(where=where, op="network", id=SPARE, ns=QSPARE,
-                bind_address="169.254.169.254")
-        RESULTS.check(r["ok"], "root_helper '%s': spawns a proxy" % h,
-                      r.get("trace"))
+        r = cmd(where=where, op="network", id=SPARE, ns=QSPARE, bind_address="169.254.169.254")
+        RESULTS.check(r["ok"], "root_helper '%s': spawns a proxy" % h, r.get("trace"))
         px = proxy(SPARE, QSPARE)
         RESULTS.note("root_helper '%s'" % h, "%.2f s, %s" % (
             r["seconds"], "first haproxy on the agent's PATH is used"
@@ -331,15 +296,13 @@ def check_helpers():
             "the agent's PATH is ignored, runs %s" % (
                 os.readlink("/proc/%d/exe" % px.pid) if px.active() else "?")))
         r = cmd(where=where, op="destroy-network", id=SPARE, ns=QSPARE)
-        RESULTS.check(r["ok"] and not px.family(), "root_helper '%s': and ends it"
-                      % h, r.get("trace"))
+        RESULTS.check(r["ok"] and not px.family(), "root_helper '%s': and ends it" % h, r.get("trace"))
         STARTED.stop("61-driver2", family=True)
 
 
 def check_log():
     t = read(SYSLOG, "")
-    mine = [x for x in t.splitlines()
-            if "haproxy-metadata-proxy-" + NET in x]
+    mine = [x for x in t.splitlines() if "haproxy-metadata-proxy-" + NET in x]
     RESULTS.note("syslog lines with the network's tag", len(mine))
     hit = [x for x in mine if "meta_data.json" in x]
     RESULTS.note("a syslog line", hit[0] if hit else None)
@@ -351,8 +314,8 @@ def check_teardown():
     RESULTS.equal(with_text(HERE + "/"), [], "teardown: no process of the run left")
     ns = sh("ip", "netns", "list")
     RESULTS.check(not any(n in ns for n in [QDHCP, QROUTER, QSPARE, SW] +
-                    [vm_ns(v) for v in VMS]),
-            "teardown: no namespace left", ns)
+                          [vm_ns(v) for v in VMS]),
+                  "teardown: no namespace left", ns)
 
 
 CHECKS = [check_start, check_verify, check_identity, check_spoof, check_cloudinit, check_respawn,

@@ -64,19 +64,15 @@ def do(c):
             bind_interface=c.get("bind_interface"))
     elif op == "router":
         iface = types.SimpleNamespace(DEV_NAME_LEN=14)
-        ri = router_info.RouterInfo(
-            None, c["id"], {"id": c["id"]}, conf, iface, use_ipv6=True)
+        ri = router_info.RouterInfo(None, c["id"], {"id": c["id"]}, conf, iface, use_ipv6=True)
         ri.initialize(monitor)
         routers[c["id"]] = ri
-        driver.after_router_added(resources.ROUTER, events.AFTER_CREATE,
-                                  fake_l3, payload(ri))
+        driver.after_router_added(resources.ROUTER, events.AFTER_CREATE, fake_l3, payload(ri))
     elif op == "destroy-network":
-        driver.MetadataDriver.destroy_monitored_metadata_proxy(
-            monitor, c["id"], conf, c["ns"])
+        driver.MetadataDriver.destroy_monitored_metadata_proxy(monitor, c["id"], conf, c["ns"])
     elif op == "destroy-router":
         ri = routers.pop(c["id"])
-        driver.before_router_removed(resources.ROUTER, events.BEFORE_DELETE,
-                                     fake_l3, payload(ri))
+        driver.before_router_removed(resources.ROUTER, events.BEFORE_DELETE, fake_l3, payload(ri))
     elif op == "raw-spawn":
         pm = external_process.ProcessManager(
             conf=conf, uuid=c["id"], namespace=c["ns"], service="interop",
@@ -101,8 +97,7 @@ while True:
         try:
             r["value"] = do(c)
         except Exception as e:
-            r.update(ok=False, error="%s: %s" % (type(e).__name__, e),
-                     trace=traceback.format_exc())
+            r.update(ok=False, error="%s: %s" % (type(e).__name__, e), trace=traceback.format_exc())
         r["seconds"] = time.monotonic() - t0
         os.unlink(path)
         with open(path[:-5] + ".tmp", "w") as h:

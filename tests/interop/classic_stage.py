@@ -42,8 +42,7 @@ TEN = {"n": "c" * 32, "r": "d" * 32, "o": "e" * 32}
 def lladdr(mac):
     b = [int(x, 16) for x in mac.split(":")]
     b[0] ^= 2
-    return str(ipaddress.ip_address(
-        bytes([0xfe, 0x80] + [0] * 6 + b[:3] + [0xff, 0xfe] + b[3:])))
+    return str(ipaddress.ip_address(bytes([0xfe, 0x80] + [0] * 6 + b[:3] + [0xff, 0xfe] + b[3:])))
 
 
 VMS = {
@@ -82,8 +81,8 @@ def vm_ns(vm):
 
 def proxy(uuid, ns):
     return Proxy(uuid,
-                   "%s/external/pids/%s.pid.haproxy" % (DRIVER_STATE, uuid),
-                   "%s/ns-metadata-proxy/%s.conf" % (DRIVER_STATE, uuid), ns)
+                 "%s/external/pids/%s.pid.haproxy" % (DRIVER_STATE, uuid),
+                 "%s/ns-metadata-proxy/%s.conf" % (DRIVER_STATE, uuid), ns)
 
 
 def pnet():
@@ -97,8 +96,7 @@ def prouter():
 def write_data():
     out, ports = {}, []
     for n, v in ALL.items():
-        ud = b"#cloud-config\n# user data of %s\nhostname: %s\n" % (
-            n.encode(), n.encode())
+        ud = b"#cloud-config\n# user data of %s\nhostname: %s\n" % (n.encode(), n.encode())
         out[v["instance"]] = {
             "tenant": v["tenant"], "name": n, "mac": v["mac"],
             "ips": [v["ip"], lladdr(v["mac"])],
@@ -169,15 +167,15 @@ def ini(name, **kw):
 
 def start_agent():
     STARTED.start("50-agent", [settings.PYTHON, os.path.join(settings.DIRECTORY, "classic_agent.py"),
-                         PORTS, RPC, "--config-file",
-                         ini("agent", state=os.path.join(HERE, "agent"))],
-            os.path.join(LOG, "agent.out"))
+                               PORTS, RPC, "--config-file",
+                               ini("agent", state=os.path.join(HERE, "agent"))],
+                  os.path.join(LOG, "agent.out"))
 
 
 def start_driver():
     STARTED.start("60-driver", [settings.PYTHON, os.path.join(settings.DIRECTORY, "classic_driver.py"),
-                          CMD, "--config-file", ini("driver")],
-            os.path.join(LOG, "driver.out"))
+                                CMD, "--config-file", ini("driver")],
+                  os.path.join(LOG, "driver.out"))
 
 
 _n = [0]
@@ -204,8 +202,7 @@ def spawn_network():
 def link(ns, dev, mac, bridge):
     """dev in ns, its peer on a bridge of the run's switch namespace."""
     peer = ("p" + dev)[:15]
-    sh("ip", "link", "add", peer, "netns", SW, "type", "veth", "peer",
-       "name", dev, "netns", ns)
+    sh("ip", "link", "add", peer, "netns", SW, "type", "veth", "peer", "name", dev, "netns", ns)
     inside(ns, "ip", "link", "set", dev, "address", mac)
     inside(SW, "ip", "link", "set", peer, "master", bridge)
     inside(SW, "ip", "link", "set", peer, "up")
@@ -220,22 +217,20 @@ def up():
     write_data()
     if not os.path.exists("/dev/log"):
         STARTED.start("05-syslog", [settings.PYTHON, os.path.join(settings.DIRECTORY, "syslog_stub.py"),
-                              "/dev/log", SYSLOG], os.path.join(LOG, "stdout"))
+                                    "/dev/log", SYSLOG], os.path.join(LOG, "stdout"))
     STARTED.start("05-nova", [settings.PYTHON, os.path.join(settings.DIRECTORY, "nova_stub.py"),
-                        "127.0.0.1", NOVA_PORT, INSTANCES, NOVA.path,
-                        settings.SECRET], os.path.join(LOG, "nova.out"))
+                              "127.0.0.1", NOVA_PORT, INSTANCES, NOVA.path,
+                              settings.SECRET], os.path.join(LOG, "nova.out"))
     sh("ip", "netns", "add", SW)
     for br in ("br-n", "br-r"):
         inside(SW, "ip", "link", "add", br, "type", "bridge")
         inside(SW, "ip", "link", "set", br, "up")
     for vm, v in VMS.items():
-        guest_namespace(vm_ns(vm), "iopv-" + vm, v["mac"], [v["ip"] + "/24"],
-                       mtu=1500)
+        guest_namespace(vm_ns(vm), "iopv-" + vm, v["mac"], [v["ip"] + "/24"], mtu=1500)
         sh("ip", "link", "set", "iopv-" + vm, "netns", SW)
         inside(SW, "ip", "link", "set", "iopv-" + vm, "master", v["br"])
         inside(SW, "ip", "link", "set", "iopv-" + vm, "up")
-        inside(vm_ns(vm), "ip", "route", "add", "169.254.169.254/32", "via",
-               v["via"])
+        inside(vm_ns(vm), "ip", "route", "add", "169.254.169.254/32", "via", v["via"])
     # what the DHCP agent's interface driver does before it asks for the proxy
     sh("ip", "netns", "add", QDHCP)
     inside(QDHCP, "ip", "link", "set", "lo", "up")
@@ -248,8 +243,8 @@ def down():
     left = STARTED.stop("60-driver", family=True) + STARTED.stop("50-agent", family=True)
     STARTED.stop("61-driver2", family=True)
     end_strays(os.path.join(HERE, "agent.ini"), os.path.join(HERE, "driver.ini"),
-                  os.path.join(HERE, "driver2.ini"),
-                  DRIVER_STATE + "/ns-metadata-proxy/", NET, ROUTER, SPARE)
+               os.path.join(HERE, "driver2.ini"),
+               DRIVER_STATE + "/ns-metadata-proxy/", NET, ROUTER, SPARE)
     STARTED.stop_all()
     for ns in [vm_ns(v) for v in VMS] + [QDHCP, QROUTER, QSPARE, SW]:
         if namespace_exists(ns):

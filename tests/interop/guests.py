@@ -29,14 +29,12 @@ def inside(ns, *argv, **kw):
 def guest_namespace(ns, dev_out, mac, addrs, mtu=1400):
     """A guest: a namespace with eth0, whose veth peer `dev_out` stays outside."""
     sh("ip", "netns", "add", ns)
-    sh("ip", "link", "add", dev_out, "type", "veth", "peer", "name", "eth0",
-       "netns", ns)
+    sh("ip", "link", "add", dev_out, "type", "veth", "peer", "name", "eth0", "netns", ns)
     inside(ns, "ip", "link", "set", "eth0", "address", mac)
     inside(ns, "ip", "link", "set", "eth0", "mtu", str(mtu))
     inside(ns, "ip", "link", "set", "lo", "up")
     # a userspace switch gets frames as they are: no offloads on this side
-    inside(ns, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off",
-        check=False)
+    inside(ns, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off", check=False)
     inside(ns, "ip", "link", "set", "eth0", "up")
     for a in addrs:
         inside(ns, "ip", "addr", "add", a, "dev", "eth0")
@@ -80,8 +78,7 @@ def statuses(data):
         out.append(code)
         if 100 <= code < 200 and code != 101:
             continue
-        h = {a.lower(): b.strip() for a, _, b in
-             (x.partition(":") for x in lines[1:])}
+        h = {a.lower(): b.strip() for a, _, b in (x.partition(":") for x in lines[1:])}
         if "chunked" in h.get("transfer-encoding", "").lower():
             while True:
                 size, _, rest = rest.partition("\r\n")
@@ -108,8 +105,7 @@ def identity(body):
 
 
 def sign(instance_id, secret=settings.SECRET):
-    return hmac.new(secret.encode(), instance_id.encode(),
-                    hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), instance_id.encode(), hashlib.sha256).hexdigest()
 
 
 class NovaLog:

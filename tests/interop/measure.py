@@ -1,6 +1,6 @@
 """What a network's proxy costs: HAProxy and metaward, in turn, with the configuration that Neutron writes.
 
-usage: measure.py PREFIX [ROUNDS [NETWORKS]]
+usage: measure.py PREFIX [ROUNDS [NETWORKS]], PREFIX as `./dev build` and `./dev install` make it
 
 Start: from exec until the first process ends, which must mean that the addresses listen and that the pid file is written.
 Memory and descriptors: of all processes of one network, idle. Then as many networks at once as asked for (20). Medians.
@@ -9,6 +9,7 @@ import contextlib
 import grp
 import os
 import pwd
+import select
 import signal
 import statistics
 import sys
@@ -20,8 +21,8 @@ os.environ["METAWARD_PREFIX"] = PREFIX
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(os.path.dirname(HERE), "system"))
 
-from harness import Namespace, wait_for  # noqa: E402
-from processes import alive, children, cmdline, read  # noqa: E402
+from harness import PATIENCE, Namespace  # noqa: E402
+from processes import children, cmdline, read  # noqa: E402
 
 PROGRAMS = {"haproxy": "/usr/sbin/haproxy", "metaward": os.path.join(PREFIX, "libexec", "metaward", "haproxy")}
 USER = next(name for name in ("neutron", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()})
@@ -114,11 +115,15 @@ class Network:
 
     def stop(self):
         """-> seconds from SIGTERM to the end of all processes."""
-        pids = self.processes()
+        handles = [os.pidfd_open(pid) for pid in self.processes()]
         began = time.perf_counter()
-        os.kill(pids[0], signal.SIGTERM)
-        wait_for("the proxy's end", lambda: not any(alive(pid) for pid in pids))
+        signal.pidfd_send_signal(handles[0], signal.SIGTERM)
+        for handle in handles:
+            if not select.select([handle], [], [], PATIENCE)[0]:
+                raise RuntimeError("the proxy does not end")
         took = time.perf_counter() - began
+        for handle in handles:
+            os.close(handle)
         if os.path.exists(self.pid_file):
             os.unlink(self.pid_file)
         return took

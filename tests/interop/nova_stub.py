@@ -89,8 +89,7 @@ def ec2_lookup(tree, tokens):
         return node
     if parent == "public-keys":
         return "\n".join("%s=k" % k for k in sorted(node))
-    return "\n".join(k + ("/" if isinstance(v, dict) and k != "0" else "")
-                     for k, v in sorted(node.items()))
+    return "\n".join(k + ("/" if isinstance(v, dict) and k != "0" else "") for k, v in sorted(node.items()))
 
 
 def content(method, path, iid, inst):
@@ -152,11 +151,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 break
         if code == 200:
             iid = one["X-Instance-ID"][0]
-            want = hmac.new(SECRET.encode(), iid.encode(),
-                            hashlib.sha256).hexdigest()
+            want = hmac.new(SECRET.encode(), iid.encode(), hashlib.sha256).hexdigest()
             inst = instances().get(iid)
-            if not hmac.compare_digest(
-                    want, one["X-Instance-ID-Signature"][0]):
+            if not hmac.compare_digest(want, one["X-Instance-ID-Signature"][0]):
                 code, why = 403, "bad signature"
             elif inst is None:
                 code, why = 404, "unknown instance"
@@ -164,8 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 code, why = 404, "wrong tenant"
             else:
                 try:
-                    a = ipaddress.ip_address(
-                        one["X-Forwarded-For"][0].split("%")[0])
+                    a = ipaddress.ip_address(one["X-Forwarded-For"][0].split("%")[0])
                     a = getattr(a, "ipv4_mapped", None) or a
                     xff_ok = str(a) in inst["ips"]
                 except ValueError:

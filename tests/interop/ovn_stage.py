@@ -73,23 +73,20 @@ def ovnmeta(net):
 def proxy(net):
     i = NETS[net]["id"]
     return Proxy(i, "%s/external/pids/%s.pid.haproxy" % (AGENT_STATE, i),
-                   "%s/ovn-metadata-proxy/%s.conf" % (AGENT_STATE, i),
-                   ovnmeta(net))
+                 "%s/ovn-metadata-proxy/%s.conf" % (AGENT_STATE, i),
+                 ovnmeta(net))
 
 
 def vsctl(*a, **kw):
-    return sh("ovs-vsctl", "--timeout=20",
-              "--db=unix:%s/ovs.sock" % RUN, *a, **kw)
+    return sh("ovs-vsctl", "--timeout=20", "--db=unix:%s/ovs.sock" % RUN, *a, **kw)
 
 
 def nbctl(*a, **kw):
-    return sh("ovn-nbctl", "--timeout=20", "--db=unix:%s/nb.sock" % RUN,
-              *a, **kw)
+    return sh("ovn-nbctl", "--timeout=20", "--db=unix:%s/nb.sock" % RUN, *a, **kw)
 
 
 def sbctl(*a, **kw):
-    return sh("ovn-sbctl", "--timeout=20", "--db=unix:%s/sb.sock" % RUN,
-              *a, **kw)
+    return sh("ovn-sbctl", "--timeout=20", "--db=unix:%s/sb.sock" % RUN, *a, **kw)
 
 
 def agent_log():
@@ -113,8 +110,7 @@ def write_instances():
     """What the Nova stub knows.  a2's user data is 60000 random bytes."""
     out = {}
     for n, v in VMS.items():
-        ud = b"#cloud-config\n# user data of %s\nhostname: %s\n" % (
-            n.encode(), n.encode())
+        ud = b"#cloud-config\n# user data of %s\nhostname: %s\n" % (n.encode(), n.encode())
         if n == "a2":
             h = hashlib.sha256(b"interop")
             ud = b""
@@ -170,8 +166,8 @@ def start_agent():
     """Start the real agent; returns seconds until each thing was there."""
     t0 = time.monotonic()
     STARTED.start("60-agent", ["/usr/bin/neutron-ovn-metadata-agent",
-                         "--config-file", AGENT_INI],
-            os.path.join(LOG, "agent.out"))
+                               "--config-file", AGENT_INI],
+                  os.path.join(LOG, "agent.out"))
     return t0
 
 
@@ -229,8 +225,7 @@ def no_offload(net):
     """OVS's userspace datapath reads the veth through a packet
     socket and drops segments larger than the MTU."""
     dev = "tap%s1" % NETS[net]["id"][:10]
-    inside(ovnmeta(net), "ethtool", "-K", dev, "tx", "off", "tso", "off",
-           "gso", "off", check=False)
+    inside(ovnmeta(net), "ethtool", "-K", dev, "tx", "off", "tso", "off", "gso", "off", check=False)
 
 
 def up():
@@ -241,10 +236,10 @@ def up():
     write_instances()
     if not os.path.exists("/dev/log"):
         STARTED.start("05-syslog", [settings.PYTHON, os.path.join(settings.DIRECTORY, "syslog_stub.py"),
-                              "/dev/log", SYSLOG], os.path.join(LOG, "stdout"))
+                                    "/dev/log", SYSLOG], os.path.join(LOG, "stdout"))
     STARTED.start("05-nova", [settings.PYTHON, os.path.join(settings.DIRECTORY, "nova_stub.py"),
-                        "127.0.0.1", NOVA_PORT, INSTANCES, NOVA.path,
-                        settings.SECRET], os.path.join(LOG, "nova.out"))
+                              "127.0.0.1", NOVA_PORT, INSTANCES, NOVA.path,
+                              settings.SECRET], os.path.join(LOG, "nova.out"))
     start_db("ovs", "/usr/share/openvswitch/vswitch.ovsschema", "ovs.sock")
     start_db("nb", "/usr/share/ovn/ovn-nb.ovsschema", "nb.sock")
     start_db("sb", "/usr/share/ovn/ovn-sb.ovsschema", "sb.sock")
@@ -262,8 +257,7 @@ def up():
                    "--unixctl=%s/vswitchd.ctl" % RUN,
                    "--log-file=%s/ovs-vswitchd.log" % LOG, "-vconsole:off"],
                   os.path.join(LOG, "stdout"))
-    vsctl("add-br", BRIDGE, "--", "set", "Bridge", BRIDGE,
-          "datapath_type=netdev", "fail_mode=secure")
+    vsctl("add-br", BRIDGE, "--", "set", "Bridge", BRIDGE, "datapath_type=netdev", "fail_mode=secure")
     STARTED.start("30-northd",
                   ["ovn-northd", "--ovnnb-db=unix:%s/nb.sock" % RUN,
                    "--ovnsb-db=unix:%s/sb.sock" % RUN,
@@ -275,8 +269,7 @@ def up():
     for vm, v in VMS.items():
         guest_namespace(vm_ns(vm), vm_dev(vm), v["mac"], [v["ip"] + "/24"])
         # what Neutron hands out as a classless static route by DHCP
-        inside(vm_ns(vm), "ip", "route", "add", "169.254.169.254/32",
-               "via", NETS[v["net"]]["meta_ip"])
+        inside(vm_ns(vm), "ip", "route", "add", "169.254.169.254/32", "via", NETS[v["net"]]["meta_ip"])
         plug(vm)
     agent_ini()
     if not wait_for(ports_are_bound, 60)[0]:
@@ -295,8 +288,7 @@ def down():
     """Ends only what the run recorded, and what the agent spawned for one of
     the run's own network ids."""
     left = STARTED.stop("60-agent", family=True)
-    end_strays(AGENT_INI, AGENT_STATE + "/ovn-metadata-proxy/",
-                  "5ca1e0", *[n["id"] for n in NETS.values()])
+    end_strays(AGENT_INI, AGENT_STATE + "/ovn-metadata-proxy/", "5ca1e0", *[n["id"] for n in NETS.values()])
     ctl = "%s/vswitchd.ctl" % RUN
     ours = STARTED.get("20-vswitchd")
     if STARTED.get("20-vswitchd") and os.path.exists(ctl):

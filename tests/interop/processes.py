@@ -13,8 +13,7 @@ def sh(*argv, **kw):
     p = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, **kw)
     if check and p.returncode:
-        raise RuntimeError("%s -> %d: %s" % (" ".join(map(str, argv)),
-                                             p.returncode, p.stderr.strip()))
+        raise RuntimeError("%s -> %d: %s" % (" ".join(map(str, argv)), p.returncode, p.stderr.strip()))
     return p.stdout
 
 
@@ -76,8 +75,7 @@ def children(pid):
         if d.isdigit():
             s = read("/proc/%s/stat" % d)
             if s:
-                kids.setdefault(int(s.rsplit(")", 1)[1].split()[1]),
-                                []).append(int(d))
+                kids.setdefault(int(s.rsplit(")", 1)[1].split()[1]), []).append(int(d))
     out, todo = [], [pid]
     while todo:
         for c in kids.get(todo.pop(), []):
@@ -149,8 +147,7 @@ class Started:
                 os.kill(pid, signal.SIGKILL)
                 self.reap(name, pid, 5)
             if fam:
-                wait_for(lambda: not any(starttime(c) == s and alive(c)
-                                         for c, s in fam), 5)
+                wait_for(lambda: not any(starttime(c) == s and alive(c) for c, s in fam), 5)
                 left = [c for c, s in fam if starttime(c) == s and alive(c)]
         try:
             os.unlink(os.path.join(self.dir, name))

@@ -39,8 +39,7 @@ def one(q):
     r = {"name": q.get("name"), "data": "", "error": None, "closed": False}
     out = b""
     try:
-        ai = socket.getaddrinfo(q["host"], q.get("port", 80),
-                                type=socket.SOCK_STREAM)[0]
+        ai = socket.getaddrinfo(q["host"], q.get("port", 80), type=socket.SOCK_STREAM)[0]
         s = socket.socket(ai[0], socket.SOCK_STREAM)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if q.get("source"):

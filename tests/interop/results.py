@@ -17,9 +17,7 @@ class Results:
         else:
             self.failed += 1
             self.fails.append(what)
-            print("FAIL  [%s] %s%s" % (self.part, what,
-                                       "  -- " + str(detail) if detail != ""
-                                       else ""))
+            print("FAIL  [%s] %s%s" % (self.part, what, "  -- " + str(detail) if detail != "" else ""))
         sys.stdout.flush()
         return bool(good)
 

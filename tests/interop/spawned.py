@@ -57,8 +57,7 @@ class Proxy:
         results.check(process_namespace(p) != process_namespace(os.getpid()),
                       "%s: which is not the agent's namespace" % label)
         fam = self.family()
-        results.note("%s exe" % label, "%s, %d process(es)" % (
-            os.readlink("/proc/%d/exe" % p), len(fam)))
+        results.note("%s exe" % label, "%s, %d process(es)" % (os.readlink("/proc/%d/exe" % p), len(fam)))
         st = status_of(p)
         results.check("neutron" not in " ".join(cmdline(int(st["PPid"][0]))) and
                       "interop" not in " ".join(cmdline(int(st["PPid"][0]))),

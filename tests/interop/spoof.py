@@ -21,7 +21,7 @@ def tag(path):
 
 
 def judge(replies, lines, sender):
-    """-> {name: {codes, nova: [...], exploited}}"""
+    """-> {name: {codes, nova: [...], own, others}}"""
     out = {}
     for r in replies:
         n = r["name"]
@@ -39,12 +39,11 @@ def judge(replies, lines, sender):
     return out
 
 
-def exploited(replies, verdicts, sender, names):
+def answered_for_others(replies, verdicts, sender, names):
     """Second, independent look: does a reply name another instance?"""
     bad = {}
     for r in replies:
-        leak = [v for v in names if v != sender and
-                ('"name": "%s"' % v) in r["data"]]
+        leak = [v for v in names if v != sender and ('"name": "%s"' % v) in r["data"]]
         if leak or verdicts[r["name"]]["others"]:
             bad[r["name"]] = leak or verdicts[r["name"]]["others"]
     return bad
@@ -83,8 +82,7 @@ class Capture:
                 continue
             rec = {"data": b"", "t": time.monotonic()}
             self.conns.append(rec)
-            threading.Thread(target=self.serve, args=(c, rec),
-                             daemon=True).start()
+            threading.Thread(target=self.serve, args=(c, rec), daemon=True).start()
 
     def serve(self, c, rec):
         c.settimeout(0.08)
@@ -123,25 +121,23 @@ class Capture:
 
 def run(results, outdir, label, nova, ns, sender, names, table):
     """Send the table, judge it, write <outdir>/spoof-<label>.json.
-    -> the cases that were exploited."""
+    -> the verdicts, and the cases that worked."""
     m = nova.mark()
     replies = raw(ns, list(table.values()))
     time.sleep(0.3)
     v = judge(replies, nova.since(m), sender)
-    bad = exploited(replies, v, sender, names)
+    bad = answered_for_others(replies, v, sender, names)
     for n in v:
-        v[n]["exploited"] = bad.get(n, [])
+        v[n]["worked"] = bad.get(n, [])
         v[n]["sent"] = table[n]["raw"][:400]
-    write(os.path.join(outdir, "spoof-%s.json" % label),
-          json.dumps(v, indent=1))
+    write(os.path.join(outdir, "spoof-%s.json" % label), json.dumps(v, indent=1))
     groups = {}
     for n, x in v.items():
         k = "codes %s, Nova asked %d time(s) as the sender" % (
             x["codes"] or ([x["raw_head"]] if x["raw_head"] else
                            [x["error"] or "closed without a byte"]), x["own"])
-        if x["exploited"]:
-            k = "EXPLOITED (answered for %s): codes %s" % (
-                x["exploited"], x["codes"])
+        if x["worked"]:
+            k = "WORKED (answered for %s): codes %s" % (x["worked"], x["codes"])
         groups.setdefault(k, []).append(n)
     for k in sorted(groups):
         results.note("%s: %s" % (label, k), " ".join(groups[k]))
@@ -165,6 +161,5 @@ def wire(outdir, label, sock, ns, table):
                                     for x in cap.conns[k:]]}
     finally:
         cap.close()
-    write(os.path.join(outdir, "wire-%s.json" % label),
-          json.dumps(out, indent=1))
+    write(os.path.join(outdir, "wire-%s.json" % label), json.dumps(out, indent=1))
     return out
