@@ -97,7 +97,11 @@ class Network:
 
 
 def alive(pid):
-    return os.path.exists("/proc/%d" % pid)
+    """Is there such a process, not only its remains that init has not fetched yet?"""
+    try:
+        return read("/proc/%d/stat" % pid).rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
 
 
 def read(path):
