@@ -7,9 +7,12 @@
 #include "ipc/steps.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LINE_SIZE 512
@@ -76,6 +79,18 @@ void report_event(const char *format, ...)
     int body = vsnprintf(line + head, (size_t)(LINE_SIZE - head), format, arguments);
     va_end(arguments);
     put(line, body < 0 ? body : head + body);
+}
+
+void report_end(int pid, int status)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        report_event("event=worker-died pid=%d signal=SIGSYS why=\"a system call outside its policy\" "
+                     "see=\"the kernel's line with type=1326: journalctl -k or the audit log\"",
+                     pid);
+    else if (WIFSIGNALED(status))
+        report_event("event=worker-died pid=%d signal=SIG%s", pid, sigabbrev_np(WTERMSIG(status)));
+    else
+        report_event("event=worker-ended pid=%d status=%d", pid, WEXITSTATUS(status));
 }
 
 int report_failed(int step, int error, const char *subject)

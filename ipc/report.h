@@ -18,6 +18,9 @@ void report_open(const struct settings *settings, int socket);
 /** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits. */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** How a worker ended: event=worker-died or worker-ended, from a status as wait4() gives it. */
+void report_end(int pid, int status);
+
 /**
  * One line that says what failed, on what, with which errno, and what to do.
  *
