@@ -3,6 +3,8 @@
  */
 #include "ipc/logsocket.h"
 
+#include "ipc/report.h"
+
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -83,7 +85,7 @@ void logsocket_relay(struct logsocket *log)
     char line[LINE_MOST + 1];
     log->waits = false;
     for (unsigned i = 0; i < LINES_MOST; i++) {
-        log->waits = !logsocket_stderr_has_room();
+        log->waits = !report_flush() || !logsocket_stderr_has_room(); /* the parent's lines go first */
         ssize_t length = log->waits ? 0 : recv(log->relay, line, LINE_MOST, MSG_DONTWAIT);
         if (length <= 0)
             return;

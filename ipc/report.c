@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINE_SIZE 512
+#define LINE_SIZE    512
+#define WAITING_MOST 8
 
 /* Severities of RFC 3164 section 4.1.1. */
 #define SEVERITY_ERROR   3U
@@ -23,6 +24,13 @@
 
 static const struct settings *log_settings; /* NULL until the start is done */
 static int log_socket = -1;
+
+/* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
+static struct {
+    char line[LINE_SIZE + 1];
+    int length;
+} waiting[WAITING_MOST];
+static unsigned waiting_count;
 
 void report_open(const struct settings *settings, int socket)
 {
@@ -51,22 +59,50 @@ static int put_head(char line[LINE_SIZE], unsigned severity, const char *before_
     return snprintf(line, LINE_SIZE, "%smetaward-%s: ", priority, log_settings->uuid);
 }
 
+static bool send_line(const char *line, int length)
+{
+    return send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+/* @return false where there is no room now. A log that is gone does not stop us: its line is lost. */
+static bool put_now(char *line, int length)
+{
+    if (log_target() == LOG_TO_SYSLOG) {
+        bool sent = send_line(line, length) ||
+                    (errno != EAGAIN && logsocket_to_device(log_socket) && send_line(line, length));
+        return sent || errno != EAGAIN;
+    }
+    if (log_settings != NULL && !logsocket_stderr_has_room())
+        return false;
+    line[length] = '\n';
+    (void)!write(STDERR_FILENO, line, (size_t)length + 1);
+    return true;
+}
+
+bool report_flush(void)
+{
+    while (waiting_count > 0 && put_now(waiting[0].line, waiting[0].length))
+        memmove(waiting, waiting + 1, --waiting_count * sizeof(waiting[0]));
+    return waiting_count == 0;
+}
+
+int report_waits_for(void)
+{
+    if (waiting_count == 0)
+        return -1;
+    return log_target() == LOG_TO_SYSLOG ? log_socket : STDERR_FILENO;
+}
+
 static void put(char *line, int length)
 {
     if (length < 0 || log_target() == LOG_TO_NONE)
         return;
     if (length >= LINE_SIZE)
         length = LINE_SIZE - 1;
-    if (log_target() == LOG_TO_SYSLOG) {
-        ssize_t sent = send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno != EAGAIN && logsocket_to_device(log_socket)) /* its daemon was restarted */
-            (void)send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-        return; /* a lost log must not stop us */
-    }
-    if (log_settings != NULL && !logsocket_stderr_has_room())
+    if ((report_flush() && put_now(line, length)) || waiting_count == WAITING_MOST)
         return;
-    line[length] = '\n';
-    (void)!write(STDERR_FILENO, line, (size_t)length + 1);
+    memcpy(waiting[waiting_count].line, line, (size_t)length);
+    waiting[waiting_count++].length = length;
 }
 
 void report_event(const char *format, ...)

@@ -7,6 +7,8 @@
 
 #include "ipc/settings.h"
 
+#include <stdbool.h>
+
 /**
  * From now on lines go to the log that the settings name, with their tag and facility.
  *
@@ -15,11 +17,18 @@
  */
 void report_open(const struct settings *settings, int socket);
 
-/** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits. */
+/** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits: where the
+ * log has no room, a few lines are kept for report_flush(). */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** How a worker ended: event=worker-died or worker-ended, from a status as wait4() gives it. */
 void report_end(int pid, int status);
+
+/** Write the lines that were kept. @return false where some are still waiting */
+bool report_flush(void);
+
+/** The descriptor that takes what is waiting, once it is writable; -1 where nothing waits. */
+int report_waits_for(void);
 
 /**
  * One line that says what failed, on what, with which errno, and what to do.

@@ -73,7 +73,7 @@ const char *facts_status(pid_t pid, const struct facts *facts)
     char path[40], status[STATUS_MAX];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     if (!read_status(path, status, sizeof(status)))
-        return "/proc/PID/status can't be read";
+        return "/proc/PID/status can't be read: is /proc mounted with hidepid=ptraceable?";
     if (!has_ids(status, "Uid", facts->uid))
         return "the user is not the worker's";
     if (!has_ids(status, "Gid", facts->gid))

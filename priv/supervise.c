@@ -34,7 +34,7 @@
 #define LOG_RETRY_MS    1000
 #define NURSERY_LAST_MS 1000 /* how long the end waits for the nursery's */
 
-enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_COUNT };
+enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -119,7 +119,8 @@ static int distrust(const char *why)
 
 static int worker_ended(int status)
 {
-    int step = WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : STEP_WORKER_DIED;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_READER ? code : STEP_WORKER_DIED;
     report_end((int)self.worker_pid, status);
     forget_worker();
     if (self.draining) { /* nothing is left to finish, however it ended */
@@ -187,6 +188,10 @@ static int settle(void)
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
+    /* Later workers are looked at without power: find out now whether that works. */
+    const char *wrong = facts_status(self.worker_pid, &self.facts);
+    if (wrong != NULL)
+        return report_failed(STEP_FACTS, 0, wrong);
     step = self.milestones->settled(0);
     if (step != 0)
         return step;
@@ -208,6 +213,7 @@ static int serving(void)
 
 static int on_worker_message(const struct received *received)
 {
+    int step;
     switch ((enum message_type)received->message.type) {
     case MSG_READY:
         return hand_over(received->pid);
@@ -216,10 +222,10 @@ static int on_worker_message(const struct received *received)
     case MSG_LOG_BROKEN:
         self.log_due = self.log_due != 0 ? self.log_due : now_ms();
         return 0;
-    default: /* MSG_FAILED: its end follows as MSG_EXITED */
+    default: /* MSG_FAILED: its end follows as MSG_EXITED; a first worker's ends the start */
         self.worker_pid = received->pid;
-        report_failed(received->message.step, received->message.status, "worker");
-        return 0;
+        step = report_failed(received->message.step, received->message.status, "worker");
+        return self.ever_served ? 0 : step;
     }
 }
 
@@ -286,7 +292,8 @@ static int turn(void)
 {
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.fd, .events = POLLIN},
-                                        [POLL_RELAY] = {.fd = self.log.relay, .events = POLLIN}};
+                                        [POLL_RELAY] = {.fd = self.log.relay, .events = POLLIN},
+                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
     if (self.log.waits)
         polled[POLL_RELAY] = (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
@@ -303,6 +310,7 @@ static int turn(void)
         ppoll(NULL, 0, &(const struct timespec){0, 0}, &none);
     if (signals_wish() == WISH_DRAIN && !self.draining && self.worker_phase == PHASE_PARENT_WORKER)
         drain();
+    (void)report_flush();
     if (self.log.relay >= 0)
         logsocket_relay(&self.log);
     int step = self.worker.fd >= 0 ? receive_worker() : 0;
