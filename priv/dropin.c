@@ -5,7 +5,7 @@
  * process without power; what the command line says of the pid file and of the background goes before what
  * the file says.
  */
-#include "priv/frontend.h"
+#include "ipc/frontend.h"
 
 #include "ipc/haproxy_options.h"
 #include "ipc/report.h"

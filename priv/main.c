@@ -6,6 +6,7 @@
  * ends the program with an exit status of its own (ipc/steps.h) and one line that says what to do.
  */
 #include "ipc/config.h"
+#include "ipc/frontend.h"
 #include "ipc/pidfile.h"
 #include "ipc/report.h"
 #include "ipc/starter.h"
@@ -13,7 +14,6 @@
 #include "policy/account.h"
 #include "policy/policy.h"
 #include "policy/trusted.h"
-#include "priv/frontend.h"
 #include "priv/supervise.h"
 
 #include <errno.h>

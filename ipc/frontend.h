@@ -4,8 +4,8 @@
  * metawardd and the drop-in named haproxy are the same program behind two command lines; each executable
  * links one of the two definitions of this interface.
  */
-#ifndef METAWARD_PRIV_FRONTEND_H
-#define METAWARD_PRIV_FRONTEND_H
+#ifndef METAWARD_IPC_FRONTEND_H
+#define METAWARD_IPC_FRONTEND_H
 
 #include "ipc/config.h"
 

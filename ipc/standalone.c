@@ -1,7 +1,7 @@
 /*
  * metawardd's own command line. See frontend.h.
  */
-#include "priv/frontend.h"
+#include "ipc/frontend.h"
 
 #include "ipc/options.h"
 #include "ipc/steps.h"
