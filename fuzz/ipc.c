@@ -62,6 +62,13 @@ static void check_settings(const struct settings *settings)
         CHECK(!header_is_protected(name, strlen(name)) && !header_is_hop_by_hop(name, strlen(name)));
         CHECK(strpbrk(name, "_ :\r\n\t") == NULL && name[0] != '\0');
     }
+    CHECK(settings->log_facility <= 23 && strpbrk(settings->log_tag, " :[\n") == NULL);
+    for (unsigned i = 0; i < SETTINGS_RATES; i++) {
+        const struct rate_limit *rate = &settings->rate[i];
+        CHECK((rate->period_s == 0) == (rate->limit == 0));
+        CHECK(rate->period_s <= 86400 && rate->limit <= 1000000);
+    }
+    CHECK(settings->rate[0].limit != 0 || (settings->rate[1].limit == 0 && !settings->rate_shadow));
     CHECK(settings->max_connections >= settings->max_connections_per_source);
     CHECK(settings->max_in_flight >= settings->max_in_flight_per_source);
     CHECK(settings->max_request_line + SETTINGS_HEAD_RESERVE <= settings->max_upstream_request);

@@ -93,6 +93,12 @@ static const char *read_value(struct config *config, const struct config_key *ke
     return wrong;
 }
 
+const char *config_set_plain(struct config *config, const char *name, const char *value)
+{
+    const struct config_key *key = find_key(name);
+    return key == NULL ? "no such key" : read_value(config, key, value);
+}
+
 bool config_set(struct config *config, const char *name, const char *value, char error[CONFIG_ERROR_SIZE])
 {
     const struct config_key *key = find_key(name);
@@ -146,6 +152,13 @@ static bool finish_backend(struct config *config, char error[CONFIG_ERROR_SIZE])
     return text_store(config->worker.backend, sizeof(config->worker.backend), name);
 }
 
+static bool finish_rates(const struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    if (config->worker.rate_shadow && config->worker.rate[0].limit == 0)
+        return refuse(error, "rate-limit-shadow: needs a rate-limit");
+    return true;
+}
+
 static bool finish_limits(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
     for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
@@ -162,7 +175,8 @@ static bool finish_limits(struct config *config, char error[CONFIG_ERROR_SIZE])
 
 bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    if (!finish_identity(config, error) || !finish_backend(config, error) || !finish_limits(config, error))
+    if (!finish_identity(config, error) || !finish_backend(config, error) || !finish_limits(config, error) ||
+        !finish_rates(config, error))
         return false;
     if (config->listener_count == 0 && !config_set(config, "listen", DEFAULT_LISTENER, error))
         return false;

@@ -26,8 +26,9 @@ struct config {
     uint8_t
         given_network; /* how often --network-id and --router-id were given; exactly one in all is right */
     uint8_t given_router;
-    uint8_t ovn; /* --identity ovn */
-    uint8_t reserved[3];
+    uint8_t ovn;        /* --identity ovn */
+    uint8_t takes_over; /* another instance was told to end: wait until its addresses are free */
+    uint8_t reserved[2];
     uint64_t given;                    /* one bit for each entry of config_keys that was set */
     char netns[CONFIG_PATH_SIZE];      /* absolute path, or a name below /run/netns; empty: where we are */
     char backend[SETTINGS_PATH_SIZE];  /* the agent's socket as the host shows it, absolute */
@@ -35,6 +36,7 @@ struct config {
     char group[CONFIG_NAME_SIZE];      /* name or number; empty: the user's own */
     char pid_file[CONFIG_PATH_SIZE];   /* absolute; empty: none */
     char state_path[CONFIG_PATH_SIZE]; /* absolute */
+    uint8_t no_padding[4];             /* zero; two configurations are compared byte by byte */
 };
 
 enum config_kind { CONFIG_FLAG, CONFIG_VALUE };
@@ -76,6 +78,13 @@ void config_default(struct config *config);
  * @return false with `config` unchanged where the key is unknown or the value is not good
  */
 bool config_set(struct config *config, const char *key, const char *value, char error[CONFIG_ERROR_SIZE]);
+
+/**
+ * config_set() for callers that show the value in their own way.
+ *
+ * @return NULL where the key was set, else a constant string that says what is wrong, with `config` unchanged
+ */
+const char *config_set_plain(struct config *config, const char *key, const char *value);
 
 /**
  * Fill in what follows from several keys together (identity header, default listener, default backend path

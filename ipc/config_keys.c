@@ -222,6 +222,43 @@ static const char *set_forward(struct config *config, const struct config_key *k
     return NULL;
 }
 
+static const char *set_facility(struct config *config, const struct config_key *key, const char *value)
+{
+    return log_facility_read(value, member(config, key->offset)) ? NULL : "not one of kern to local7";
+}
+
+static const char *set_tag(struct config *config, const struct config_key *key, const char *value)
+{
+    if (!log_tag_valid(value) || !text_store(member(config, key->offset), SETTINGS_TAG_SIZE, value))
+        return "not 1 to 79 printable characters without blanks, ':' and '['";
+    return NULL;
+}
+
+/* "N/PERIOD": the next of the rates. */
+static const char *set_rate(struct config *config, const struct config_key *key, const char *value)
+{
+    struct rate_limit *rate = member(config, key->offset);
+    const char *slash = strchr(value, '/');
+    char number[16];
+    uint32_t limit, period;
+    size_t used = 0;
+
+    if (slash == NULL || (size_t)(slash - value) >= sizeof(number))
+        return "not a number of requests and a time, as 100/60s";
+    memcpy(number, value, (size_t)(slash - value));
+    number[slash - value] = '\0';
+    if (!text_number(number, 1, RATE_LIMIT_MOST, &limit))
+        return "not 1 to 1000000 requests";
+    if (!text_milliseconds(slash + 1, 1000, RATE_PERIOD_MOST * 1000, &period) || period % 1000 != 0)
+        return "not a time of 1 to 86400 whole seconds";
+    while (used < SETTINGS_RATES && rate[used].limit != 0)
+        used++;
+    if (used == SETTINGS_RATES)
+        return "more than two rates";
+    rate[used] = (struct rate_limit){.period_s = period / 1000, .limit = limit};
+    return NULL;
+}
+
 #define AT(path) .offset = offsetof(struct config, path)
 
 /* The numbers come from the lists in settings.h, so that a limit can't have a range there and another one
@@ -269,6 +306,15 @@ const struct config_key config_keys[] = {
      AT(worker.log_target), .choices = {"none", "syslog", "stderr"}},
     {"log_level", "requests|events", "Log every request, or only what was refused or failed (requests).",
      CONFIG_VALUE, .set = set_choice, AT(worker.log_level), .choices = {"requests", "events"}},
+    {"log_facility", "NAME", "The facility of syslog lines, kern to local7 (daemon).", CONFIG_VALUE,
+     .set = set_facility, AT(worker.log_facility)},
+    {"log_tag", "WORD", "The tag of syslog lines (metaward- and the UUID).", CONFIG_VALUE, .set = set_tag,
+     AT(worker.log_tag)},
+    {"rate_limit", "N/PERIOD",
+     "At most N requests of a guest within any PERIOD, as 100/60s; twice for bursts as well (no limit).",
+     CONFIG_VALUE, .repeated = 1, .set = set_rate, AT(worker.rate)},
+    {"rate_limit_shadow", NULL, "Log requests beyond a rate, but let them pass.", CONFIG_FLAG,
+     .set = set_flag, AT(worker.rate_shadow)},
     {"forward_headers", "all|list|NAME,...",
      "Headers of guests that reach the agent: a short list, all but the protected ones, or these (list).",
      CONFIG_VALUE, .set = set_forward, AT(worker.forward)},

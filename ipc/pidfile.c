@@ -65,11 +65,21 @@ static const char *make_new(pid_t pid, struct pidfile *out, char temporary[TEMPO
     return NULL;
 }
 
+/* The number in a file that is one number or nothing. @return false for any other file */
+static bool read_number(int fd, off_t size, uint32_t *pid)
+{
+    char number[16] = "";
+    ssize_t length = read(fd, number, sizeof(number) - 1);
+    *pid = 0;
+    if (length > 0 && number[length - 1] == '\n')
+        number[length - 1] = '\0';
+    return length == size && (length == 0 || text_number(number, 1, INT32_MAX, pid));
+}
+
 /* Move the new file to the place of the one behind `old`, if that is a stale pid file. */
 static const char *replace(const struct pidfile *out, const char *temporary, int old)
 {
-    char number[16] = "";
-    uint32_t pid = 0;
+    uint32_t pid;
     struct stat locked, now;
 
     if (fstat(old, &locked) != 0)
@@ -77,10 +87,7 @@ static const char *replace(const struct pidfile *out, const char *temporary, int
     errno = EEXIST;
     if (!S_ISREG(locked.st_mode))
         return "what is there is not a regular file";
-    ssize_t length = read(old, number, sizeof(number) - 1);
-    if (length > 0 && number[length - 1] == '\n')
-        number[length - 1] = '\0';
-    if (length != locked.st_size || (length != 0 && !text_number(number, 1, INT32_MAX, &pid)))
+    if (!read_number(old, locked.st_size, &pid))
         return "what is there is not a pid file";
     if (flock(old, LOCK_EX | LOCK_NB) != 0) {
         static char held[64];
@@ -136,6 +143,19 @@ int pidfile_write(const char *path, pid_t pid, struct pidfile *out, char error[P
         close(out->directory);
     out->directory = out->file = -1;
     return result;
+}
+
+pid_t pidfile_holder(const char *path)
+{
+    struct stat status;
+    uint32_t pid = 0;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return 0;
+    bool held = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && read_number(fd, status.st_size, &pid) &&
+                flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    return held ? (pid_t)pid : 0;
 }
 
 int pidfile_remove(struct pidfile *pidfile)

@@ -35,6 +35,13 @@ struct pidfile {
 int pidfile_write(const char *path, pid_t pid, struct pidfile *out, char error[PIDFILE_ERROR_SIZE]);
 
 /**
+ * Who holds the pid file?
+ *
+ * @return the number in it, where it is locked; 0 where it is not, or is no pid file
+ */
+pid_t pidfile_holder(const char *path);
+
+/**
  * Remove the file, if it is still the one that was written, and close both descriptors. Where it can't be
  * removed it is emptied, so that nobody takes its number for a live process. System calls: newfstatat,
  * unlinkat, ftruncate, close.

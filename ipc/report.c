@@ -7,19 +7,23 @@
 #include "ipc/steps.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LINE_SIZE    512
 #define WAITING_MOST 8
 
-static const char *tag = "-";
-static enum log_target target = LOG_TO_STDERR;
+/* Severities of RFC 3164 section 4.1.1. */
+#define SEVERITY_ERROR   3U
+#define SEVERITY_WARNING 4U
+
+static const struct settings *log_settings; /* NULL until the start is done */
 static int log_socket = -1;
-static bool started;
 
 /* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
 static struct {
@@ -28,12 +32,31 @@ static struct {
 } waiting[WAITING_MOST];
 static unsigned waiting_count;
 
-void report_open(const char *uuid, enum log_target to, int socket)
+void report_open(const struct settings *settings, int socket)
 {
-    tag = uuid;
-    target = to;
+    log_settings = settings;
     log_socket = socket;
-    started = true;
+}
+
+static enum log_target log_target(void)
+{
+    return log_settings != NULL ? log_settings->log_target : LOG_TO_STDERR;
+}
+
+/* What stands in front of the line: the priority for syslog (RFC 3164 lets the receiver add the time), and
+ * who it is about, for many write to one log. Returns its length. */
+static int put_head(char line[LINE_SIZE], unsigned severity, const char *before_start)
+{
+    char priority[8] = "";
+
+    if (log_settings == NULL)
+        return snprintf(line, LINE_SIZE, "%s: ", before_start);
+    if (log_target() == LOG_TO_SYSLOG) {
+        snprintf(priority, sizeof(priority), "<%u>", log_settings->log_facility * 8U + severity);
+        if (log_settings->log_tag[0] != '\0')
+            return snprintf(line, LINE_SIZE, "%s%s: ", priority, log_settings->log_tag);
+    }
+    return snprintf(line, LINE_SIZE, "%smetaward-%s: ", priority, log_settings->uuid);
 }
 
 static bool send_line(const char *line, int length)
@@ -44,12 +67,12 @@ static bool send_line(const char *line, int length)
 /* @return false where there is no room now. A log that is gone does not stop us: its line is lost. */
 static bool put_now(char *line, int length)
 {
-    if (target == LOG_TO_SYSLOG) {
+    if (log_target() == LOG_TO_SYSLOG) {
         bool sent = send_line(line, length) ||
                     (errno != EAGAIN && logsocket_to_device(log_socket) && send_line(line, length));
         return sent || errno != EAGAIN;
     }
-    if (started && !logsocket_stderr_has_room())
+    if (log_settings != NULL && !logsocket_stderr_has_room())
         return false;
     line[length] = '\n';
     (void)!write(STDERR_FILENO, line, (size_t)length + 1);
@@ -67,12 +90,12 @@ int report_waits_for(void)
 {
     if (waiting_count == 0)
         return -1;
-    return target == LOG_TO_SYSLOG ? log_socket : STDERR_FILENO;
+    return log_target() == LOG_TO_SYSLOG ? log_socket : STDERR_FILENO;
 }
 
 static void put(char *line, int length)
 {
-    if (length < 0 || target == LOG_TO_NONE)
+    if (length < 0 || log_target() == LOG_TO_NONE)
         return;
     if (length >= LINE_SIZE)
         length = LINE_SIZE - 1;
@@ -86,8 +109,7 @@ void report_event(const char *format, ...)
 {
     char line[LINE_SIZE + 1];
     va_list arguments;
-    /* 28: facility daemon, severity warning. RFC 3164 lets the receiver add the time. */
-    int head = snprintf(line, LINE_SIZE, "%smetaward-%s: ", target == LOG_TO_SYSLOG ? "<28>" : "", tag);
+    int head = put_head(line, SEVERITY_WARNING, "metaward--");
     va_start(arguments, format);
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is two lines above */
     int body = vsnprintf(line + head, (size_t)(LINE_SIZE - head), format, arguments);
@@ -95,15 +117,25 @@ void report_event(const char *format, ...)
     put(line, body < 0 ? body : head + body);
 }
 
+void report_end(int pid, int status)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        report_event("event=worker-died pid=%d signal=SIGSYS why=\"a system call outside its policy\" "
+                     "see=\"the kernel's line with type=1326: journalctl -k or the audit log\"",
+                     pid);
+    else if (WIFSIGNALED(status))
+        report_event("event=worker-died pid=%d signal=SIG%s", pid, sigabbrev_np(WTERMSIG(status)));
+    else
+        report_event("event=worker-ended pid=%d status=%d", pid, WEXITSTATUS(status));
+}
+
 int report_failed(int step, int error, const char *subject)
 {
     char line[LINE_SIZE + 1];
-    /* Once it has started, many write to one log: the line says which network it is about. */
-    int length =
-        snprintf(line, LINE_SIZE, "%s%s%s: cannot %s%s%s%s%s: %s (exit status %d)",
-                 target == LOG_TO_SYSLOG ? "<27>" : "", started ? "metaward-" : "metawardd",
-                 started ? tag : "", step_what(step), subject[0] != '\0' ? ": " : "", subject,
-                 error != 0 ? ": " : "", error != 0 ? errno_name(error) : "", step_advice(step), step);
-    put(line, length);
+    int head = put_head(line, SEVERITY_ERROR, "metawardd");
+    int body = snprintf(line + head, (size_t)(LINE_SIZE - head), "cannot %s%s%s%s%s: %s (exit status %d)",
+                        step_what(step), subject[0] != '\0' ? ": " : "", subject, error != 0 ? ": " : "",
+                        error != 0 ? errno_name(error) : "", step_advice(step), step);
+    put(line, head + body);
     return step;
 }

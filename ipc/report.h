@@ -9,13 +9,20 @@
 
 #include <stdbool.h>
 
-/** From now on lines go to this log: a connected datagram socket for LOG_TO_SYSLOG, descriptor 2 for
- * LOG_TO_STDERR. */
-void report_open(const char *uuid, enum log_target target, int socket);
+/**
+ * From now on lines go to the log that the settings name, with their tag and facility.
+ *
+ * @param settings good as long as anything is reported
+ * @param socket   for LOG_TO_SYSLOG a connected datagram socket; descriptor 2 is used for LOG_TO_STDERR
+ */
+void report_open(const struct settings *settings, int socket);
 
 /** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits: where the
  * log has no room, a few lines are kept for report_flush(). */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** How a worker ended: event=worker-died or worker-ended, from a status as wait4() gives it. */
+void report_end(int pid, int status);
 
 /** Write the lines that were kept. @return false where some are still waiting */
 bool report_flush(void);

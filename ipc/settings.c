@@ -22,13 +22,16 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
 
 /* No padding: every byte of the structure has a name and is checked. */
 _Static_assert(sizeof(struct settings) == 8 + 4 + 14 * sizeof(uint32_t) + SETTINGS_UUID_SIZE +
-                                              SETTINGS_PATH_SIZE + sizeof(((struct settings *)NULL)->forward),
+                                              SETTINGS_PATH_SIZE + SETTINGS_TAG_SIZE +
+                                              sizeof(((struct settings *)NULL)->rate) +
+                                              sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
 void settings_default(struct settings *settings)
 {
     memset(settings, 0, sizeof(*settings));
     settings->log_target = LOG_TO_SYSLOG;
+    settings->log_facility = LOG_FACILITY_DAEMON;
     settings->methods = SETTINGS_METHODS_ALL;
 #define DEFAULT(name, standard, least, most, meaning) settings->name = (standard);
     METAWARD_LIMITS(DEFAULT)
@@ -82,6 +85,51 @@ static bool in_range(uint32_t value, uint32_t least, uint32_t most)
     return value >= least && value <= most;
 }
 
+/* The first place that is not used ends the list. */
+static bool rates_valid(const struct rate_limit rate[SETTINGS_RATES])
+{
+    bool ended = false;
+
+    for (size_t i = 0; i < SETTINGS_RATES; i++) {
+        const bool unused = rate[i].period_s == 0 && rate[i].limit == 0;
+        if (!unused && (ended || !in_range(rate[i].period_s, 1, RATE_PERIOD_MOST) ||
+                        !in_range(rate[i].limit, 1, RATE_LIMIT_MOST)))
+            return false;
+        ended = unused;
+    }
+    return true;
+}
+
+bool log_facility_read(const char *name, uint8_t *facility)
+{
+    static const char *const names[LOG_FACILITY_MOST + 1] = {
+        "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+        "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
+        "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
+    };
+
+    for (uint8_t i = 0; i <= LOG_FACILITY_MOST; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *facility = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_tag_valid(const char *tag)
+{
+    size_t length = strnlen(tag, SETTINGS_TAG_SIZE);
+
+    if (length == 0 || length == SETTINGS_TAG_SIZE)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (tag[i] <= ' ' || tag[i] > '~' || tag[i] == ':' || tag[i] == '[')
+            return false;
+    }
+    return true;
+}
+
 /* What single ranges can't say. */
 static const char *limits_together(const struct settings *settings)
 {
@@ -110,8 +158,10 @@ const char *settings_valid(const struct settings *settings)
         return "forward_all";
     if (settings->methods & ~SETTINGS_METHODS_ALL || ~settings->methods & SETTINGS_METHODS_ALWAYS)
         return "methods";
-    if (settings->reserved[0] != 0 || settings->reserved[1] != 0)
-        return "reserved";
+    if (settings->log_facility > LOG_FACILITY_MOST)
+        return "log_facility";
+    if (settings->rate_shadow > 1 || (settings->rate_shadow && settings->rate[0].limit == 0))
+        return "rate_shadow";
     if (settings->utc_offset < -UTC_OFFSET_MOST || settings->utc_offset > UTC_OFFSET_MOST)
         return "utc_offset";
 #define RANGE(name, standard, least, most, meaning)                                                          \
@@ -120,6 +170,8 @@ const char *settings_valid(const struct settings *settings)
     METAWARD_LIMITS(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
+    if (!rates_valid(settings->rate))
+        return "rate";
     if (!text_stored_well(settings->uuid, SETTINGS_UUID_SIZE) ||
         !text_is_uuid(settings->uuid, strlen(settings->uuid)))
         return "uuid";
@@ -127,6 +179,9 @@ const char *settings_valid(const struct settings *settings)
         return "backend";
     if (!forward_valid(settings))
         return "forward";
+    if (!text_stored_well(settings->log_tag, SETTINGS_TAG_SIZE) ||
+        (settings->log_tag[0] != '\0' && !log_tag_valid(settings->log_tag)))
+        return "log_tag";
     return limits_together(settings);
 }
 

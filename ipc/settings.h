@@ -16,6 +16,8 @@
 #define SETTINGS_FORWARD_SIZE 48  /* a header name of at most 47 bytes */
 #define SETTINGS_UUID_SIZE    40  /* 36 bytes of UUID, zero-filled */
 #define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
+#define SETTINGS_TAG_SIZE     80
+#define SETTINGS_RATES        2 /* a base rate and one for bursts */
 
 /* Which header tells the agent who asked; the value is the uuid. */
 enum identity_header {
@@ -31,6 +33,19 @@ enum log_target { LOG_TO_NONE = 0, LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_COUNT };
 
 /* How much is logged: everything, or only what was refused or failed. */
 enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
+
+#define LOG_FACILITY_DAEMON 3  /* RFC 3164 section 4.1.1 */
+#define LOG_FACILITY_MOST   23 /* local7 */
+
+/* At most `limit` requests of one guest address within any `period_s` seconds; both 0: as many as it likes.
+ */
+struct rate_limit {
+    uint32_t period_s; /* 1 to RATE_PERIOD_MOST */
+    uint32_t limit;    /* 1 to RATE_LIMIT_MOST */
+};
+
+#define RATE_PERIOD_MOST 86400U
+#define RATE_LIMIT_MOST  1000000U
 
 /* Methods that can be forwarded, as bits of settings.methods (bit number = enum http_method in unpriv/http/).
  */
@@ -71,15 +86,18 @@ struct settings {
     uint8_t forward_all;   /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
     uint8_t forward_count; /* entries used in forward; 0 with forward_all */
     uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, SETTINGS_METHODS_ALWAYS among them */
-    uint8_t reserved[2];
-    int32_t utc_offset; /* seconds east of UTC for the time in log lines, -50400 to 50400 */
+    uint8_t log_facility;  /* as syslog numbers them, LOG_FACILITY_MOST at most */
+    uint8_t rate_shadow;   /* 1: a request beyond a rate is logged, not refused; needs a rate */
+    int32_t utc_offset;    /* seconds east of UTC for the time in log lines, -50400 to 50400 */
 #define FIELD(name, standard, least, most, meaning) uint32_t name;
     METAWARD_LIMITS(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    char uuid[SETTINGS_UUID_SIZE];    /* the identity's value, as given */
-    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it */
+    struct rate_limit rate[SETTINGS_RATES]; /* each holds by itself; the second one only beside a first */
+    char uuid[SETTINGS_UUID_SIZE];          /* the identity's value, as given */
+    char backend[SETTINGS_PATH_SIZE];       /* the agent's socket as the worker's root shows it */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
+    char log_tag[SETTINGS_TAG_SIZE]; /* of syslog lines; empty: "metaward-" and the uuid */
 };
 
 /** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend
@@ -92,6 +110,15 @@ void settings_default(struct settings *settings);
  * @return NULL where it is good, else a constant string naming the first field that is not
  */
 const char *settings_valid(const struct settings *settings);
+
+/** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
+bool log_facility_read(const char *name, uint8_t *facility);
+
+/**
+ * May the text be a syslog line's tag? 1 to SETTINGS_TAG_SIZE - 1 printable ASCII characters without blanks;
+ * ':' and '[' would end the tag (RFC 3164 section 4.1.3).
+ */
+bool log_tag_valid(const char *tag);
 
 /** The most descriptors that a worker with these settings can ever hold: RLIMIT_NOFILE of nursery and worker.
  */

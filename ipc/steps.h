@@ -52,7 +52,9 @@
     STEP(STEP_WORKER_DIED, 38, "keep a worker running", "look at the lines above and at the kernel's log")   \
     STEP(STEP_NURSERY_DIED, 39, "keep the worker's nursery running",                                         \
          "look at the kernel's log, then start again")                                                       \
-    STEP(STEP_CLEANUP, 40, "clean up", "remove the file by hand")
+    STEP(STEP_CLEANUP, 40, "clean up", "remove the file by hand")                                            \
+    STEP(STEP_CONFIGURATION, 41, "read the configuration", "correct the file; nothing was started")          \
+    STEP(STEP_READER, 42, "run the reader of configurations", "install metaward whole, and as root")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

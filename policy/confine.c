@@ -3,6 +3,7 @@
  */
 #include "policy/confine.h"
 
+#include "policy/descriptors.h"
 #include "policy/lockdown.h"
 
 #include <cap-ng.h>
@@ -18,6 +19,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define READER_DESCRIPTORS                                                                                   \
+    16 /* three of its own, and what the loader of a sanitized one opens for a moment */
+#define READER_SECONDS 2
 
 const unsigned long confine_namespaces =
     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
@@ -95,7 +100,25 @@ static bool take_ids(uid_t uid, gid_t gid)
     return taken && !returned;
 }
 
-int confine_before_exec(const struct confinement *confinement)
+/* Exactly the nursery's descriptors, at their numbers; everything else is closed. */
+static bool place_descriptors(const struct confinement *confinement)
+{
+#ifdef METAWARD_SANITIZED
+    if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
+        return false;
+#endif
+    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 || dup3(confinement->executable, LOG_FD, 0) < 0 ||
+        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0)
+        return false;
+#ifdef METAWARD_SANITIZED
+    return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&
+           close_range(REPORT_FD + 1, ~0U, 0) == 0;
+#else
+    return close_range(NURSERY_EXECUTABLE_FD + 1, ~0U, 0) == 0;
+#endif
+}
+
+int confine_before_exec(struct confinement *confinement)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -111,9 +134,36 @@ int confine_before_exec(const struct confinement *confinement)
         return STEP_IDS;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return STEP_NO_NEW_PRIVS;
-    /* Last, because a change of ids clears it. Before this point, end of file on the channel ends the child.
+    /* Not before, because a change of ids clears it. Until here, end of file on the channel ends the child.
      */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return STEP_NO_NEW_PRIVS;
+#ifdef METAWARD_SANITIZED
+    if (fchdir(confinement->directory) != 0) /* the root is the host's: the worker looks here */
+        return STEP_ROOT;
+#endif
+    if (!place_descriptors(confinement))
+        return STEP_DESCRIPTORS;
+    confinement->channel = CHANNEL_FD;
+    return 0;
+}
+
+int confine_reader(void)
+{
+    const uid_t nobody = 65534; /* the kernel's overflow id: the configured user is not known yet */
+    sigset_t none;
+    sigemptyset(&none);
+    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
+        return STEP_NAMESPACES;
+    if (!limit_child(READER_DESCRIPTORS) || !confine_limit(RLIMIT_CPU, READER_SECONDS))
+        return STEP_LIMITS;
+    if (!shed_capabilities())
+        return STEP_CAPABILITIES;
+    if (!take_ids(nobody, nobody))
+        return STEP_IDS;
+    if (!confine_limit(RLIMIT_NPROC, 0))
+        return STEP_LIMITS;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return STEP_NO_NEW_PRIVS;
     return 0;
 }

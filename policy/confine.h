@@ -39,6 +39,9 @@ struct confinement {
     gid_t gid;          /* not 0 */
     int root;           /* from confine_tree() */
     rlim_t descriptors; /* the most that a child may hold */
+    int channel;        /* the child's end; CHANNEL_FD from step "descriptors" on */
+    int executable;     /* goes to its place in policy/descriptors.h */
+    int directory;      /* O_PATH: the agent's; only a sanitized child looks at it */
 };
 
 /* The flags for the clone() that makes the nursery. */
@@ -55,11 +58,20 @@ extern const unsigned long confine_namespaces;
 int confine_tree(int directory);
 
 /**
- * Steps "session" to "parent death", in the child, single-threaded.
+ * Steps "session" to "descriptors", in the child, single-threaded.
  *
  * @return 0, or the step that failed with errno set; the child must then end
  */
-int confine_before_exec(const struct confinement *confinement);
+int confine_before_exec(struct confinement *confinement);
+
+/**
+ * Confine the child that is going to be the reader of configurations: no core, no file written, no process,
+ * three descriptors, two seconds of processor time; nobody's ids, no group, no capability; no_new_privs;
+ * SIGKILL when the parent ends. Its filter follows as its first act.
+ *
+ * @return as above
+ */
+int confine_reader(void);
 
 /**
  * The parent's own: give up every capability for good, set no_new_privs, not dumpable.

@@ -12,6 +12,10 @@
  * number taken: a received descriptor must never be the one that a new worker's log is put in place of. */
 #define NURSERY_EXECUTABLE_FD 2
 
+/* reader */
+#define READER_FILE_FD   0 /* the configuration, open for reading */
+#define READER_ANSWER_FD 1 /* SOCK_SEQPACKET to the parent */
+
 /* Sanitized builds only: where the sanitizers write their reports. Above every number that the parent uses at
  * that time, below the smallest limit of settings_descriptors(). */
 #define REPORT_FD      31

@@ -18,6 +18,11 @@ bool confine_not_dumpable(void)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
+bool confine_no_new_privs(void)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
 int confine_worker(void)
 {
     if (!confine_not_dumpable())

@@ -16,6 +16,10 @@ bool confine_limit(__rlimit_resource_t resource, rlim_t value);
  * errno set */
 bool confine_not_dumpable(void);
 
+/** No execve() adds rights from now on, and a filter may be loaded without any. @return false with errno set
+ */
+bool confine_no_new_privs(void);
+
 /**
  * Steps "dumpable" to "Landlock", in the worker.
  *

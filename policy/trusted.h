@@ -4,6 +4,8 @@
 #ifndef METAWARD_POLICY_TRUSTED_H
 #define METAWARD_POLICY_TRUSTED_H
 
+#include <sys/types.h>
+
 /**
  * Open a file that is going to be executed, one component of its path after another.
  *
@@ -16,5 +18,15 @@
  * EACCES: no file)
  */
 int trusted_executable(const char *path);
+
+/**
+ * Open a file that somebody else wrote and that is only going to be read: a regular file, not a symbolic
+ * link. It is opened once; what was checked is what is read.
+ *
+ * @param most bytes that it may have
+ * @return a descriptor for reading, close-on-exec; -1 with errno set (ELOOP: a link, EINVAL: no file, EFBIG:
+ * too long)
+ */
+int trusted_regular(const char *path, off_t most);
 
 #endif

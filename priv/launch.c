@@ -14,51 +14,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Exactly the nursery's descriptors, at their numbers; everything else is closed. */
-static bool place_descriptors(int end, int executable)
-{
-#ifdef METAWARD_SANITIZED
-    if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
-        return false;
-#endif
-    if (dup3(end, CHANNEL_FD, 0) < 0 || dup3(executable, LOG_FD, 0) < 0 ||
-        dup3(executable, NURSERY_EXECUTABLE_FD, 0) < 0)
-        return false;
-#ifdef METAWARD_SANITIZED
-    return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&
-           close_range(REPORT_FD + 1, ~0U, 0) == 0;
-#else
-    return close_range(NURSERY_EXECUTABLE_FD + 1, ~0U, 0) == 0;
-#endif
-}
-
 static int child(const struct config *config, const struct prepared *prepared, int root, int end)
 {
-    const struct confinement confinement = {.uid = prepared->account.uid,
-                                            .gid = prepared->account.gid,
-                                            .root = root,
-                                            .descriptors = settings_descriptors(&config->worker)};
+    struct confinement confinement = {.uid = prepared->account.uid,
+                                      .gid = prepared->account.gid,
+                                      .root = root,
+                                      .descriptors = settings_descriptors(&config->worker),
+                                      .channel = end,
+                                      .executable = prepared->executable,
+                                      .directory = prepared->backend_directory};
     char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)config->worker.uuid, NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
     int step = confine_before_exec(&confinement);
-#ifdef METAWARD_SANITIZED
-    if (step == 0 &&
-        fchdir(prepared->backend_directory) != 0) /* the root is the host's: the worker looks here */
-        step = STEP_ROOT;
-#endif
-    if (step == 0 && !place_descriptors(end, prepared->executable))
-        step = STEP_DESCRIPTORS;
     if (step == 0) {
         syscall(SYS_execveat, NURSERY_EXECUTABLE_FD, "", arguments, environment, AT_EMPTY_PATH);
         step = STEP_EXEC;
-        end = CHANNEL_FD;
     }
     message_begin(&failed, MSG_FAILED);
     failed.status = errno;
     failed.step = step;
-    channel_begin(&channel, end);
+    channel_begin(&channel, confinement.channel);
     channel_send(&channel, &failed, NULL);
     return step;
 }

@@ -1,6 +1,7 @@
 /*
  * Listeners: sockets made inside a tenant's network namespace by a process that lives outside.
  */
+#include "ipc/pidfile.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "priv/prepare.h"
@@ -11,12 +12,16 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TAKE_OVER_TRIES    500 /* for another instance that was told to end to give its addresses back */
+#define TAKE_OVER_PAUSE_MS 10
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -59,18 +64,32 @@ static bool set_up(int fd, const struct address *address)
     return listen(fd, SOMAXCONN) == 0;
 }
 
+/* Where the address is taken, the pid file may know by whom. */
+static int refused(const struct config *config, const struct address *address)
+{
+    int error = errno;
+    char text[ADDRESS_TEXT_SIZE], subject[ADDRESS_TEXT_SIZE + 48];
+    address_format(address, text);
+    pid_t holder = error == EADDRINUSE && config->pid_file[0] != '\0' ? pidfile_holder(config->pid_file) : 0;
+    if (holder > 0)
+        snprintf(subject, sizeof(subject), "%s, which process %d has", text, (int)holder);
+    return report_failed(STEP_LISTEN, error, holder > 0 ? subject : text);
+}
+
 static int open_all(const struct config *config, struct prepared *out)
 {
     for (unsigned i = 0; i < config->listener_count; i++) {
         const struct address *address = &config->listeners[i];
-        char text[ADDRESS_TEXT_SIZE];
         int family = address->family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
+        unsigned tries = config->takes_over ? TAKE_OVER_TRIES : 1;
         out->listeners[i] = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (out->listeners[i] < 0 || !set_up(out->listeners[i], address)) {
-            int error = errno;
-            address_format(address, text);
-            return report_failed(STEP_LISTEN, error, text);
+        bool good = out->listeners[i] >= 0 && set_up(out->listeners[i], address);
+        while (!good && errno == EADDRINUSE && --tries > 0) {
+            poll(NULL, 0, TAKE_OVER_PAUSE_MS);
+            good = set_up(out->listeners[i], address);
         }
+        if (!good)
+            return refused(config, address);
     }
     return 0;
 }

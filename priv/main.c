@@ -6,12 +6,13 @@
  * ends the program with an exit status of its own (ipc/steps.h) and one line that says what to do.
  */
 #include "ipc/config.h"
-#include "ipc/options.h"
+#include "ipc/frontend.h"
 #include "ipc/pidfile.h"
 #include "ipc/report.h"
+#include "ipc/starter.h"
 #include "ipc/steps.h"
 #include "policy/account.h"
-#include "policy/filter.h"
+#include "policy/policy.h"
 #include "policy/trusted.h"
 #include "priv/supervise.h"
 
@@ -28,7 +29,6 @@
 static struct config config;
 static struct prepared prepared;
 static struct pidfile pidfile;
-static int starter = -1; /* where the process that was started waits for the exit status */
 
 /* Nothing that we were started with goes on to a child: no descriptor, no environment, no umask. */
 static int tidy(void)
@@ -49,56 +49,6 @@ static void tell_time_zone(void)
     struct tm local;
     if (localtime_r(&now, &local) != NULL)
         config.worker.utc_offset = (int32_t)local.tm_gmtoff;
-}
-
-/* Fork twice; the first process stays until it hears how the start went, and ends with that status. */
-static int go_into_background(void)
-{
-    int ends[2];
-    unsigned char status = STEP_DAEMONIZE;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return report_failed(STEP_DAEMONIZE, errno, "");
-    pid_t child = fork();
-    if (child > 0) {
-        close(ends[1]);
-        if (read(ends[0], &status, 1) != 1)
-            report_failed(STEP_DAEMONIZE, 0, "the process in the background ended");
-        _exit(status);
-    }
-    if (child < 0 || setsid() < 0)
-        return report_failed(STEP_DAEMONIZE, errno, "");
-    close(ends[0]);
-    child = fork();
-    if (child > 0)
-        _exit(0);
-    starter = ends[1];
-    return child == 0 ? 0 : report_failed(STEP_DAEMONIZE, errno, "");
-}
-
-/* In the background: whoever reads our 0, 1 and 2 sees their end before the starter's. */
-static int leave_terminal(void)
-{
-    if (starter < 0)
-        return 0;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; fd < 3; fd++) {
-        if (null < 0 || dup2(null, fd) < 0)
-            return report_failed(STEP_DAEMONIZE, errno, "/dev/null");
-    }
-    close(null);
-    return 0;
-}
-
-/* Let the starter go, with this status. Works under the filter. */
-static int let_go(int status)
-{
-    unsigned char byte = (unsigned char)status;
-    if (starter < 0)
-        return 0;
-    bool told = send(starter, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
-    close(starter);
-    starter = -1;
-    return told ? 0 : report_failed(STEP_DAEMONIZE, EPIPE, "");
 }
 
 static int write_pid(void)
@@ -147,40 +97,23 @@ static int run(void)
         report_event("event=confinement-delta what=\"%s\"", policy_delta());
     int step = prepare();
     if (step == 0 && config.daemonize)
-        step = go_into_background();
+        step = starter_leave();
     if (step == 0)
-        step = supervise(&config, &prepared, &(const struct milestones){write_pid, leave_terminal, let_go});
-    if (step == 0 && starter >= 0)
+        step = supervise(&config, &prepared,
+                         &(const struct milestones){write_pid, starter_leave_terminal, starter_let_go});
+    if (step == 0 && starter_waits())
         step = report_failed(STEP_DAEMONIZE, 0, "told to end before guests were served");
-    let_go(step);
+    starter_let_go(frontend_status(step));
     int error = pidfile_remove(&pidfile);
     if (error != 0)
         report_failed(STEP_CLEANUP, error, config.pid_file);
     return step == 0 && error != 0 ? STEP_CLEANUP : step;
 }
 
-static int print(const char *text)
-{
-    size_t length = strlen(text);
-    return write(STDOUT_FILENO, text, length) == (ssize_t)length ? 0 : 1;
-}
-
 int main(int argc, char **argv)
 {
     int status = tidy();
-    if (status != 0)
-        return status;
-    switch (options_read(argc, argv, &config)) {
-    case OPTIONS_RUN:
-        return geteuid() == 0 ? run() : report_failed(STEP_PRIVILEGE, EPERM, "");
-    case OPTIONS_POLICY:
-        return print(filter_text);
-    case OPTIONS_POLICY_JSON:
-        return print(filter_json);
-    case OPTIONS_DONE:
-        return 0;
-    case OPTIONS_BAD:
-        break;
-    }
-    return STEP_USAGE;
+    if (status == 0 && frontend_read(argc, argv, &config, &status))
+        status = geteuid() == 0 ? run() : report_failed(STEP_PRIVILEGE, EPERM, "");
+    return frontend_status(status);
 }

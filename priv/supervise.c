@@ -6,6 +6,7 @@
 #include "ipc/channel.h"
 #include "ipc/logsocket.h"
 #include "ipc/report.h"
+#include "ipc/signals.h"
 #include "ipc/steps.h"
 #include "policy/confine.h"
 #include "policy/facts.h"
@@ -48,41 +49,14 @@ static struct {
     int64_t due; /* when the next worker is to be started, or the starting one must serve; 0: nothing due */
     int64_t started_at; /* when the worker was started */
     int64_t log_due;    /* when the log is to be connected again; 0: it is */
-    bool ever_served, draining;
+    bool ever_served, draining, ending;
 } self;
-
-static volatile sig_atomic_t ending, draining_asked;
-
-static void on_signal(int number)
-{
-    if (number == SIGQUIT)
-        draining_asked = 1;
-    else if (number != SIGCHLD)
-        ending = 1;
-}
 
 static int64_t now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Signals are held back except while waiting, so none can be missed between a look and the wait. */
-static bool hold_signals(void)
-{
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD};
-    struct sigaction action = {.sa_handler = on_signal};
-    sigset_t held;
-    sigemptyset(&held);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        sigaddset(&held, numbers[i]);
-        if (sigaction(numbers[i], &action, NULL) != 0)
-            return false;
-    }
-    action.sa_handler = SIG_IGN;
-    return sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0 &&
-           sigprocmask(SIG_SETMASK, &held, NULL) == 0;
 }
 
 static bool tell(struct channel *channel, enum message_type type, const int *fds)
@@ -146,19 +120,11 @@ static int distrust(const char *why)
 static int worker_ended(int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    int step = code >= STEP_DESCRIPTORS && code <= STEP_CLEANUP ? code : STEP_WORKER_DIED;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-        report_event("event=worker-died pid=%d signal=SIGSYS why=\"a system call outside its policy\" "
-                     "see=\"the kernel's line with type=1326: journalctl -k or the audit log\"",
-                     (int)self.worker_pid);
-    else if (WIFSIGNALED(status))
-        report_event("event=worker-died pid=%d signal=SIG%s", (int)self.worker_pid,
-                     sigabbrev_np(WTERMSIG(status)));
-    else
-        report_event("event=worker-ended pid=%d status=%d", (int)self.worker_pid, WEXITSTATUS(status));
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_READER ? code : STEP_WORKER_DIED;
+    report_end((int)self.worker_pid, status);
     forget_worker();
     if (self.draining) { /* nothing is left to finish, however it ended */
-        ending = 1;
+        self.ending = true;
         return status == 0 ? 0 : report_failed(step, 0, "worker");
     }
     if (!self.ever_served)
@@ -229,7 +195,7 @@ static int settle(void)
     step = self.milestones->settled();
     if (step != 0)
         return step;
-    report_open(self.config->worker.uuid, self.config->worker.log_target, self.log.own);
+    report_open(&self.config->worker, self.log.own);
     if (!filter_load(POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
@@ -322,7 +288,7 @@ static void drain(void)
     for (unsigned i = 0; i < self.config->listener_count; i++)
         close(self.prepared->listeners[i]);
     if (!tell(&self.worker, MSG_DRAIN, NULL))
-        ending = 1;
+        self.ending = true;
 }
 
 /* Wait for the next message, signal or due time, and do what it asks. */
@@ -346,7 +312,7 @@ static int turn(void)
         return report_failed(STEP_CHANNEL, errno, "ppoll");
     if (ready > 0) /* then no signal was let in: a child that never stops talking must not keep them out */
         ppoll(NULL, 0, &(const struct timespec){0, 0}, &none);
-    if (draining_asked && !self.draining && self.worker_phase == PHASE_PARENT_WORKER)
+    if (signals_wish() == WISH_DRAIN && !self.draining && self.worker_phase == PHASE_PARENT_WORKER)
         drain();
     (void)report_flush();
     if (self.log.relay >= 0)
@@ -388,7 +354,7 @@ static int begin(void)
                      errno_name(errno));
         self.log_due = now_ms() + LOG_RETRY_MS;
     }
-    if (!hold_signals() || !channel_pair(ends))
+    if (!signals_hold() || !channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     self.nursery_pid = launch_nursery(self.config, self.prepared, ends[1]);
     if (self.nursery_pid < 0)
@@ -408,7 +374,7 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     self.milestones = milestones;
     self.worker.fd = -1;
     int step = begin();
-    while (step == 0 && !ending)
+    while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
     if (self.nursery_pid > 0)
         end_nursery();

@@ -19,7 +19,7 @@ struct milestones {
 };
 
 /**
- * Run until a signal ends it: SIGTERM and SIGINT at once, SIGQUIT after the requests in flight.
+ * Run until a signal ends it: SIGTERM and SIGINT at once, SIGQUIT and SIGUSR1 after the requests in flight.
  *
  * @return the exit status
  */

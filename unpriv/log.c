@@ -13,19 +13,20 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define FACILITY_DAEMON 3
-#define HEAD_SIZE       96 /* "<30>" or nothing, the time, "metaward-" and the uuid */
-#define LINE_SIZE       2048
-#define DAY             86400
+#define HEAD_SIZE 144 /* "<30>" or nothing, the time, and the tag or "metaward-" and the uuid */
+#define LINE_SIZE 2048
+#define DAY       86400
 
 static struct {
     bool enabled;
     bool iso;
     bool events_only;
     int32_t utc_offset;
+    unsigned facility;
     char uuid[SETTINGS_UUID_SIZE];
-    time_t second;      /* for which `stamp` was made */
-    time_t broken_told; /* monotonic second in which `broken` was called last */
+    char tag[SETTINGS_TAG_SIZE]; /* empty: "metaward-" and the uuid */
+    time_t second;               /* for which `stamp` was made */
+    time_t broken_told;          /* monotonic second in which `broken` was called last */
     size_t stamp_length;
     char stamp[32];
     uint64_t lost;
@@ -126,12 +127,12 @@ static void write_head(struct text_out *out, enum log_severity severity)
         make_stamp(now.tv_sec);
     if (!state.iso) {
         text_out_bytes(out, "<", 1);
-        text_out_number(out, FACILITY_DAEMON * 8 + (unsigned)severity, 1);
+        text_out_number(out, state.facility * 8 + (unsigned)severity, 1);
         text_out_bytes(out, ">", 1);
     }
     text_out_bytes(out, state.stamp, state.stamp_length);
-    text_out_string(out, " metaward-");
-    text_out_string(out, state.uuid);
+    text_out_string(out, state.tag[0] != '\0' ? " " : " metaward-");
+    text_out_string(out, state.tag[0] != '\0' ? state.tag : state.uuid);
     text_out_string(out, ": event=");
 }
 
@@ -141,6 +142,11 @@ void log_begin(const struct settings *settings)
     state.iso = settings->log_target == LOG_TO_STDERR;
     state.events_only = settings->log_level == LOG_LEVEL_EVENTS;
     state.utc_offset = settings->utc_offset;
+    state.facility = settings->log_facility;
+    memcpy(state.tag, settings->log_tag, sizeof(state.tag));
+    state.tag[sizeof(state.tag) - 1] = '\0';
+    if (state.iso)
+        state.tag[0] = '\0';
     memcpy(state.uuid, settings->uuid, sizeof(state.uuid));
     state.uuid[sizeof(state.uuid) - 1] = '\0';
     state.stamp_length = 0;

@@ -2,11 +2,11 @@
  * The worker's log: one line, one datagram, no formatting library and no memory but a fixed buffer.
  *
  * A line is "name=value" pairs behind a head that says when and who. For syslog the head is that of RFC 3164
- * as rsyslog and journald read it from /dev/log ("<30>Aug  5 12:00:00 metaward-UUID: "), for stderr it starts
- * with the time of ISO 8601. Whatever a guest chose is written in quotes, with every byte that is not plain
- * printable ASCII as \xNN, and bounded in length, so a line can be neither forged nor flooded. Lines that the
- * log's reader has no room for are counted, and the count is told in front of the next line that gets
- * through.
+ * as rsyslog and journald read it from /dev/log ("<30>Aug  5 12:00:00 metaward-UUID: ", or with the facility
+ * and the tag of the settings), for stderr it starts with the time of ISO 8601. Whatever a guest chose is
+ * written in quotes, with every byte that is not plain printable ASCII as \xNN, and bounded in length, so a
+ * line can be neither forged nor flooded. Lines that the log's reader has no room for are counted, and the
+ * count is told in front of the next line that gets through.
  */
 #ifndef METAWARD_UNPRIV_LOG_H
 #define METAWARD_UNPRIV_LOG_H
@@ -19,11 +19,11 @@
 
 #define LOG_TEXT_MAX 512 /* bytes of one escaped value; what is longer ends with "..." */
 
-/* Severities as syslog numbers them (RFC 3164 section 4.1.1); the facility is always daemon. */
+/* Severities as syslog numbers them (RFC 3164 section 4.1.1). */
 enum log_severity { LOG_SEVERITY_WARNING = 4, LOG_SEVERITY_NOTICE = 5, LOG_SEVERITY_INFO = 6 };
 
-/** Take target, level, time zone and uuid from the settings. Before anything is logged; nothing is kept by
- * reference. */
+/** Take target, level, facility, tag, time zone and uuid from the settings. Before anything is logged;
+ * nothing is kept by reference. */
 void log_begin(const struct settings *settings);
 
 /**

@@ -148,7 +148,7 @@ def connect(address, port, source=None, timeout=PATIENCE):
     sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if source:
-        sock.bind((source, 0))
+        sock.bind(socket.getaddrinfo(source, 0, family, socket.SOCK_STREAM)[0][4])
     where = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0][4]
     sock.connect(where)
     return sock

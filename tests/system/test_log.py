@@ -209,6 +209,19 @@ def test_every_syslog_line_of_worker_and_parent_says_which_network(tenant, agent
         assert b"\n" not in line
 
 
+def test_facility_and_tag_of_every_syslog_line(tenant, agent, daemon):
+    tag = "haproxy-metadata-proxy-" + NETWORK
+    with Proxy(agent, "--log-facility", "local0", "--log-tag", tag, netns=tenant.proxy, log="syslog", under=daemon.under) as proxy:
+        assert send(tenant, get()).status == 200
+        os.kill(proxy.worker, signal.SIGKILL)
+        wait_for("another worker", lambda: [line for line in daemon.lines if b"event=serving" in line][1:])
+        assert send(tenant, "GET /bad\r\n\r\n").status == 400
+        wait_for("the last line", lambda: [line for line in daemon.lines if b"event=refused" in line])
+    for line in daemon.lines:
+        match = re.match(rb"<(\d+)>(?:\w{3} [ \d]\d [\d:]{8} )?(\S+): event=", line)
+        assert match and int(match.group(1)) // 8 == 16 and match.group(2) == tag.encode(), line
+
+
 def test_a_log_daemon_that_is_restarted_gets_lines_again_and_the_number_of_lost_ones(tenant, daemon):
     with Agent(ok) as agent, Proxy(agent, netns=tenant.proxy, log="syslog", under=daemon.under) as proxy:
         worker = proxy.worker

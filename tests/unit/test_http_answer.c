@@ -338,7 +338,7 @@ static void check_own(uint16_t status, bool keep_alive, bool head_only, const ch
     const uint32_t methods = 1U << HTTP_GET | 1U << HTTP_HEAD | 1U << HTTP_POST | 1U << 30;
     for (size_t size = 0; size <= needed; size++) {
         char *out = guard_at_end(empty, size);
-        assert_int_equal(http_answer_own(status, methods, keep_alive, head_only, out, size),
+        assert_int_equal(http_answer_own(status, methods, 1, keep_alive, head_only, out, size),
                          size < needed ? 0 : needed);
     }
     assert_memory_equal(guard_at_end(empty, 0) - needed, expected, needed);
@@ -380,7 +380,7 @@ static void test_own_statuses(void **state)
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         assert_string_not_equal(http_status_phrase(statuses[i]), "Error");
         const size_t length =
-            http_answer_own(statuses[i], SETTINGS_METHODS_ALL, false, false, out, sizeof out);
+            http_answer_own(statuses[i], SETTINGS_METHODS_ALL, 86400, false, false, out, sizeof out);
         http_answer_begin(&answer);
         assert_int_equal(http_answer_parse(&answer, out, length, false, false), HTTP_DONE);
         assert_int_equal(answer.status, statuses[i]);

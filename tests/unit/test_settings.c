@@ -29,6 +29,9 @@ static void defaults(void **state)
     assert_int_equal(settings.max_upstream_request, 4096);
     assert_int_equal(settings.timeout_http_request, 30000);
     assert_int_equal(settings.log_target, LOG_TO_SYSLOG);
+    assert_int_equal(settings.log_facility, 3);
+    assert_int_equal(settings.log_tag[0], '\0');
+    assert_int_equal(settings.rate[0].limit + settings.rate[1].limit + settings.rate_shadow, 0);
     assert_int_equal(settings.methods, SETTINGS_METHODS_ALL);
     assert_int_equal(settings.forward_count, 8);
     assert_string_equal(settings.forward[7], "x-aws-ec2-metadata-token-ttl-seconds");
@@ -90,7 +93,8 @@ static void spoilt_fields(void **state)
     SPOILT(settings.methods = 0, "methods");
     SPOILT(settings.methods = 1, "methods");
     SPOILT(settings.methods = 0xFF, "methods");
-    SPOILT(settings.reserved[1] = 1, "reserved");
+    SPOILT(settings.log_facility = 24, "log_facility");
+    SPOILT(settings.rate_shadow = 1, "rate_shadow"); /* without a rate */
     SPOILT(settings.utc_offset = 50401, "utc_offset");
     SPOILT(settings.utc_offset = -50401, "utc_offset");
     SPOILT(settings.utc_offset = INT32_MIN, "utc_offset");
@@ -138,6 +142,48 @@ static void spoilt_forward_list(void **state)
     memset(settings.forward[0], 'x', 47);
     settings.forward_count = 1;
     assert_null(settings_valid(&settings));
+}
+
+static void rates(void **state)
+{
+    static const struct rate_limit one = {10, 100}, most = {86400, 1000000};
+    struct settings settings;
+
+    (void)state;
+    SPOILT(settings.rate[0].period_s = 1, "rate");
+    SPOILT(settings.rate[0].limit = 1, "rate");
+    SPOILT(settings.rate[1] = one, "rate"); /* without a first one */
+    SPOILT((settings.rate[0] = most, settings.rate[0].period_s++), "rate");
+    SPOILT((settings.rate[0] = most, settings.rate[0].limit++), "rate");
+    SPOILT((settings.rate[0] = one, settings.rate[1].limit = 1), "rate");
+    SPOILT((settings.rate[0] = one, settings.rate_shadow = 2), "rate_shadow");
+    good_settings(&settings);
+    settings.rate[0] = one;
+    settings.rate_shadow = 1;
+    assert_null(settings_valid(&settings));
+    settings.rate[1] = most;
+    assert_null(settings_valid(&settings));
+}
+
+static void tags(void **state)
+{
+    struct settings settings;
+
+    (void)state;
+    SPOILT(strcpy(settings.log_tag, "a tag"), "log_tag");
+    SPOILT(strcpy(settings.log_tag, "tag:"), "log_tag");
+    SPOILT(strcpy(settings.log_tag, "tag[1]"), "log_tag");
+    SPOILT(strcpy(settings.log_tag, "tag\n"), "log_tag");
+    SPOILT(strcpy(settings.log_tag, "t\xc3\xa4g"), "log_tag");
+    SPOILT(settings.log_tag[1] = 'a', "log_tag");
+    SPOILT(memset(settings.log_tag, 'a', SETTINGS_TAG_SIZE), "log_tag");
+    good_settings(&settings);
+    strcpy(settings.log_tag, "haproxy-metadata-proxy-" UUID);
+    assert_null(settings_valid(&settings));
+    memset(settings.log_tag, '~', SETTINGS_TAG_SIZE - 1);
+    settings.log_facility = 23;
+    assert_null(settings_valid(&settings));
+    assert_false(log_tag_valid(""));
 }
 
 static void limits_that_do_not_fit(void **state)
@@ -325,6 +371,7 @@ int main(void)
         cmocka_unit_test(defaults),       cmocka_unit_test(ranges),
         cmocka_unit_test(spoilt_fields),  cmocka_unit_test(spoilt_forward_list),
         cmocka_unit_test(identity_names), cmocka_unit_test(limits_that_do_not_fit),
+        cmocka_unit_test(rates),          cmocka_unit_test(tags),
         cmocka_unit_test(header_sets),    cmocka_unit_test(header_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,22 @@ static void syslog_line(void **state)
     assert_string_equal(next(), "");
 }
 
+static void facility_and_tag(void **state)
+{
+    (void)state;
+    settings.log_facility = 16;
+    memset(settings.log_tag, 't', sizeof(settings.log_tag) - 1);
+    log_begin(&settings);
+    log_line(LOG_SEVERITY_INFO, "event");
+    log_send();
+    assert_true(matches(next(), "^<134>" STAMP_3164 " t{79}: event=event$"));
+    settings.log_target = LOG_TO_STDERR; /* where the tag of syslog lines has no meaning */
+    log_begin(&settings);
+    log_line(LOG_SEVERITY_INFO, "event");
+    log_send();
+    assert_true(matches(next(), "^" STAMP_ISO "\\+00:00 metaward-" UUID ": event=event$"));
+}
+
 static void iso_line(void **state)
 {
     (void)state;
@@ -234,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(syslog_line, begin, end),
+        cmocka_unit_test_setup_teardown(facility_and_tag, begin, end),
         cmocka_unit_test_setup_teardown(iso_line, begin, end),
         cmocka_unit_test_setup_teardown(local_time, begin, end),
         cmocka_unit_test_setup_teardown(hostile_bytes, begin, end),

@@ -74,13 +74,14 @@ size_t http_answer_rewrite(const struct http_answer *answer, const char *bytes, 
 
 /**
  * An answer of our own: status line, Content-Type: text/plain, Content-Length, Connection and a short body
- * ("400 Bad Request\n"); 429 and 503 carry "Retry-After: 1", 405 and 501 carry Allow.
+ * ("400 Bad Request\n"); 429 and 503 carry Retry-After, 405 and 501 carry Allow.
  *
+ * @param retry_after_s seconds, for 429 and 503
  * @param head_only the request was HEAD: the length is told, the body is not sent
  * @return the length, or 0 where it does not fit
  */
-size_t http_answer_own(uint16_t status, uint32_t methods, bool keep_alive, bool head_only, char *out,
-                       size_t size);
+size_t http_answer_own(uint16_t status, uint32_t methods, uint32_t retry_after_s, bool keep_alive,
+                       bool head_only, char *out, size_t size);
 
 /** The standard reason phrase; "Error" for statuses that this proxy never sends. */
 const char *http_status_phrase(uint16_t status);

@@ -105,8 +105,8 @@ static void put_allow(struct http_out *out, uint32_t methods)
     http_put_text(out, methods ? "\r\n" : "Allow:\r\n");
 }
 
-size_t http_answer_own(uint16_t status, uint32_t methods, bool keep_alive, bool head_only, char *to,
-                       size_t size)
+size_t http_answer_own(uint16_t status, uint32_t methods, uint32_t retry_after_s, bool keep_alive,
+                       bool head_only, char *to, size_t size)
 {
     struct http_out out = {.bytes = to, .size = size};
     const char *phrase = http_status_phrase(status);
@@ -115,8 +115,11 @@ size_t http_answer_own(uint16_t status, uint32_t methods, bool keep_alive, bool 
     http_put_text(&out, "\r\nContent-Type: text/plain\r\nContent-Length: ");
     http_put_number(&out, strlen("400 ") + strlen(phrase) + strlen("\n"));
     http_put_text(&out, "\r\n");
-    if (status == 429 || status == 503)
-        http_put_text(&out, "Retry-After: 1\r\n");
+    if (status == 429 || status == 503) {
+        http_put_text(&out, "Retry-After: ");
+        http_put_number(&out, retry_after_s);
+        http_put_text(&out, "\r\n");
+    }
     if (status == 405 || status == 501)
         put_allow(&out, methods & SETTINGS_METHODS_ALL);
     /* HTTP/1.1 takes keep-alive for granted, HTTP/1.0 has to be told. */

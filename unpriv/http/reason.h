@@ -51,7 +51,8 @@
     REASON(REASON_AGENT_GARBAGE, "agent-garbage", "the agent's answer is malformed")                         \
     REASON(REASON_AGENT_CUT, "agent-cut", "the agent's answer ended before its length")                      \
     REASON(REASON_AGENT_ERROR, "agent-error", "the connection to the agent failed")                          \
-    REASON(REASON_IDLE, "idle", "an idle connection was closed")
+    REASON(REASON_IDLE, "idle", "an idle connection was closed")                                             \
+    REASON(REASON_RATE_LIMITED, "rate-limited", "more requests than a rate limit allows")
 
 enum http_reason {
 #define REASON(id, name, meaning) id,

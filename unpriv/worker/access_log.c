@@ -59,6 +59,19 @@ void access_log_refused(const struct connection *connection, uint16_t status, en
     log_send();
 }
 
+void access_log_beyond_rate(const struct connection *connection, const struct rate_excess *excess)
+{
+    if (!log_wants(LOG_SEVERITY_NOTICE))
+        return;
+    log_line(LOG_SEVERITY_NOTICE, "rate-limited");
+    log_word("guest", connection->source->text);
+    log_number("shadow", 1);
+    log_number("limit", excess->limit.limit);
+    log_number("period_s", excess->limit.period_s);
+    log_number("rate", excess->rate);
+    log_send();
+}
+
 void access_log_evicted(const struct connection *connection)
 {
     static const char *const states[] = {[SOURCE_PARKED] = "parked",

@@ -12,6 +12,9 @@ void access_log_exchange(const struct exchange *exchange);
 /** event=refused: a request that did not become an exchange. */
 void access_log_refused(const struct connection *connection, uint16_t status, enum http_reason reason);
 
+/** event=rate-limited: a request that is beyond a limit and passes, because limits are only tried out. */
+void access_log_beyond_rate(const struct connection *connection, const struct rate_excess *excess);
+
 /** event=evicted: a connection that gave way to another source. */
 void access_log_evicted(const struct connection *connection);
 

@@ -11,8 +11,9 @@
  *                 `------`----------------------------> FLUSHING -> LINGERING -> closed
  *
  * The modules, in the order in which a request meets them: listener (accept), admission (caps, eviction),
- * guest (what the guest's socket says), inbound (from bytes to a complete request), upstream (queue and
- * agent), relay (the answer), outbound (bytes to the guest, and what comes after an answer).
+ * guest (what the guest's socket says), inbound (from bytes to a complete request), rate (is it one too
+ * many), upstream (queue and agent), relay (the answer), outbound (bytes to the guest, and what comes after
+ * an answer).
  *
  * A function that may close the connection it is given says so, and its caller does not touch the connection
  * afterwards. Requests are never sent to the agent from inside such functions but by service_settle(), which
@@ -27,6 +28,7 @@
 #include "unpriv/http/request.h"
 #include "unpriv/worker/deadlines.h"
 #include "unpriv/worker/queue.h"
+#include "unpriv/worker/rate.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -124,6 +126,7 @@ struct service {
     struct pool exchanges;
     struct pool requests;
     struct source_table sources;
+    struct rate_table rates;
     struct queue queue;
     struct deadlines deadlines;
     uint64_t now; /* monotonic milliseconds at the start of the current event */

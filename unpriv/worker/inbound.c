@@ -189,6 +189,41 @@ static void go_on_with_body(struct connection *connection)
     }
 }
 
+/* Where all of the request is there, the guest may go on with the next one. May close. */
+static void refuse_beyond_rate(struct connection *connection, uint32_t retry_after_s)
+{
+    const struct http_request *request = &connection->input->request;
+    const uint32_t here = connection->input->used - request->head_length;
+    const bool head_only = request->method == HTTP_HEAD;
+    const bool goes_on =
+        request->keep_alive && !service.draining && !request->chunked && request->content_length <= here;
+
+    access_log_refused(connection, 429, REASON_RATE_LIMITED);
+    if (!goes_on) {
+        inbound_end(connection);
+        connection->refused = true;
+    } else if (!consume(connection, request->head_length + request->content_length)) {
+        return;
+    }
+    outbound_limited(connection, retry_after_s, goes_on, head_only);
+}
+
+/* Count the request whose head is there. @return false where it was refused, and maybe closed */
+static bool within_rate(struct connection *connection)
+{
+    struct rate_excess excess;
+
+    if (rate_count(&service.rates, &connection->source->address, service.now, &excess))
+        return true;
+    if (!service.settings.rate_shadow) {
+        refuse_beyond_rate(connection, excess.retry_after_s);
+        return false;
+    }
+    if (excess.tell)
+        access_log_beyond_rate(connection, &excess);
+    return true;
+}
+
 /* The head is good and announces a body. May close. */
 static void begin_body(struct connection *connection)
 {
@@ -223,6 +258,8 @@ void inbound_process(struct connection *connection)
     }
     switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
     case HTTP_DONE:
+        if (!within_rate(connection))
+            break;
         if (request->chunked || request->content_length > 0)
             begin_body(connection);
         else

@@ -3,7 +3,8 @@
  *
  * The head is parsed as it grows, the body is collected behind it (decoded in place where it is chunked), and
  * only when all is there the request is written anew into a buffer of its own, in one piece, and queued for
- * the agent. Every refusal closes the connection: what a refused guest sends next could be anything.
+ * the agent. A refusal closes the connection, for what comes next could be anything; only a whole
+ * request that was one too many lets it go on.
  */
 #ifndef METAWARD_UNPRIV_WORKER_INBOUND_H
 #define METAWARD_UNPRIV_WORKER_INBOUND_H

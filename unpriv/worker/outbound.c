@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define RETRY_SOON_S     1      /* Retry-After of a 503 */
 #define THROWN_AWAY_MOST 262144 /* bytes that a refused guest may go on sending */
 
 struct output *outbound_begin(struct connection *connection)
@@ -71,18 +72,43 @@ bool outbound_continue(struct connection *connection)
     return false;
 }
 
-void outbound_own(struct connection *connection, uint16_t status, bool keep_alive, bool head_only)
+/* What is in the output buffer goes out when the guest takes it. */
+static void wait_for_guest(struct connection *connection)
+{
+    if (connection->exchange)
+        upstream_leave(connection->exchange);
+    admission_state(connection, GUEST_FLUSHING);
+    alarm_set(connection, DEADLINE_CLIENT);
+    guest_watch(connection);
+}
+
+static void answer_own(struct connection *connection, uint16_t status, uint32_t retry_after_s,
+                       bool keep_alive, bool head_only)
 {
     struct output *output = outbound_begin(connection);
 
     output->at = 0;
-    output->end = (uint32_t)http_answer_own(status, service.settings.methods, keep_alive, head_only,
-                                            output->bytes, sizeof(output->bytes));
+    output->end = (uint32_t)http_answer_own(status, service.settings.methods, retry_after_s, keep_alive,
+                                            head_only, output->bytes, sizeof(output->bytes));
     if (!keep_alive)
         connection->close_next = true;
     if (connection->exchange)
         connection->exchange->status = status;
-    outbound_finish(connection);
+    /* A request behind it may be answered in the same way: others have their turn first. */
+    if (keep_alive && connection->input)
+        wait_for_guest(connection);
+    else
+        outbound_finish(connection);
+}
+
+void outbound_own(struct connection *connection, uint16_t status, bool keep_alive, bool head_only)
+{
+    answer_own(connection, status, RETRY_SOON_S, keep_alive, head_only);
+}
+
+void outbound_limited(struct connection *connection, uint32_t retry_after_s, bool keep_alive, bool head_only)
+{
+    answer_own(connection, 429, retry_after_s, keep_alive, head_only);
 }
 
 void outbound_finish(struct connection *connection)
@@ -92,11 +118,7 @@ void outbound_finish(struct connection *connection)
         outbound_after(connection);
         break;
     case OUTBOUND_PENDING:
-        if (connection->exchange)
-            upstream_leave(connection->exchange);
-        admission_state(connection, GUEST_FLUSHING);
-        alarm_set(connection, DEADLINE_CLIENT);
-        guest_watch(connection);
+        wait_for_guest(connection);
         break;
     case OUTBOUND_GONE:
         outbound_lost(connection, REASON_GUEST_GONE);

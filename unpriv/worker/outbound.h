@@ -31,6 +31,9 @@ bool outbound_continue(struct connection *connection);
 /** Answer with a status of our own. May close. */
 void outbound_own(struct connection *connection, uint16_t status, bool keep_alive, bool head_only);
 
+/** Answer 429 with Retry-After. May close. */
+void outbound_limited(struct connection *connection, uint32_t retry_after_s, bool keep_alive, bool head_only);
+
 /** The output buffer holds the end of the answer: flush it, then go on as outbound_after() does. May close.
  */
 void outbound_finish(struct connection *connection);

@@ -47,7 +47,9 @@ bool serve_reserve(const struct settings *settings)
            pool_reserve(&service.outputs, sizeof(struct output), most) &&
            pool_reserve(&service.exchanges, sizeof(struct exchange), most) &&
            pool_reserve(&service.requests, settings->max_upstream_request, most) &&
-           source_table_reserve(&service.sources, most) && loop_reserve(serve_descriptors(settings));
+           source_table_reserve(&service.sources, most) &&
+           rate_table_reserve(&service.rates, settings->rate, RATE_GUESTS) &&
+           loop_reserve(serve_descriptors(settings));
 }
 
 struct event_base *serve_events(void)

@@ -3,8 +3,8 @@
  */
 #include "unpriv/worker/source.h"
 
+#include "unpriv/worker/address_hash.h"
 #include "unpriv/worker/memory.h"
-#include "unpriv/worker/siphash.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -25,18 +25,9 @@ bool source_table_reserve(struct source_table *table, uint32_t max_connections)
            getrandom(table->key, sizeof(table->key), 0) == (ssize_t)sizeof(table->key);
 }
 
-static bool same_ip(const struct address *one, const struct address *other)
-{
-    return one->family == other->family && memcmp(one->ip, other->ip, sizeof(one->ip)) == 0;
-}
-
 static struct source **slot_of(const struct source_table *table, const struct address *address)
 {
-    uint8_t bytes[17];
-
-    bytes[0] = address->family;
-    memcpy(bytes + 1, address->ip, sizeof(address->ip));
-    return &table->slots[siphash(table->key, bytes, sizeof(bytes)) & table->mask];
+    return &table->slots[address_hash(table->key, address) & table->mask];
 }
 
 static struct source *make(struct source_table *table, struct source **slot, const struct address *address)
@@ -60,7 +51,7 @@ struct source *source_join(struct source_table *table, const struct address *add
     struct source **slot = slot_of(table, address);
     struct source *source = *slot;
 
-    while (source && !same_ip(&source->address, address))
+    while (source && !address_same_ip(&source->address, address))
         source = source->next;
     if (source && source->count == table->capacity)
         return NULL;

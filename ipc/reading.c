@@ -1,0 +1,133 @@
+/*
+ * Filling in a reading, and not believing one. See reading.h.
+ *
+ * reading_valid() makes the configuration once more from the few values that a file can set, and compares. So
+ * a member of struct config that nobody thought of here can't be set by a reader at all.
+ */
+#include "ipc/reading.h"
+
+#include "ipc/text.h"
+
+#include <string.h>
+
+void reading_begin(struct reading *reading)
+{
+    memset(reading, 0, sizeof(*reading));
+    reading->version = READING_VERSION;
+}
+
+void reading_refuse(struct reading *reading, uint32_t line, const char *word, const char *reason)
+{
+    reading_begin(reading);
+    reading->line = line;
+    if (word != NULL)
+        text_append_quoted(reading->word, sizeof(reading->word), 0, word);
+    text_append(reading->reason, sizeof(reading->reason), 0, reason);
+}
+
+static bool all_zero(const void *start, size_t size)
+{
+    const unsigned char *bytes = start;
+
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A name or path as config_set() would have stored it; empty where none was given. */
+static bool stored_name(const char *name, size_t size)
+{
+    return text_stored_well(name, size) && (name[0] == '\0' || text_is_name(name, size - 1));
+}
+
+static bool stored_path(const char *path, size_t size)
+{
+    return text_stored_well(path, size) && (path[0] == '\0' || text_is_path(path, size - 1));
+}
+
+static bool listeners_valid(const struct config *config)
+{
+    static const struct address unused;
+
+    if (config->listener_count == 0 || config->listener_count > CONFIG_LISTENERS_MAX)
+        return false;
+    for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+        const struct address *listener = &config->listeners[i];
+        if (i >= config->listener_count && memcmp(listener, &unused, sizeof(unused)) != 0)
+            return false;
+        if (i < config->listener_count && (!address_valid(listener) || listener->port == 0))
+            return false;
+        for (size_t j = 0; j < i && i < config->listener_count; j++) {
+            if (memcmp(listener, &config->listeners[j], sizeof(*listener)) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* All that a file can set and that has more forms than settings_valid() looks at. */
+static bool parts_valid(const struct config *config)
+{
+    const bool one = (config->given_network == 1 && config->given_router == 0) ||
+                     (config->given_network == 0 && config->given_router == 1);
+
+    return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
+           (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
+           config->backend[0] != '\0' && stored_path(config->backend, sizeof(config->backend)) &&
+           stored_path(config->pid_file, sizeof(config->pid_file)) &&
+           stored_name(config->user, sizeof(config->user)) &&
+           stored_name(config->group, sizeof(config->group));
+}
+
+/* Copy what a file can set, and nothing else. */
+static void copy_settable(struct config *to, const struct config *from)
+{
+    to->worker.log_target = from->worker.log_target;
+    to->worker.log_level = from->worker.log_level;
+    to->worker.log_facility = from->worker.log_facility;
+    memcpy(to->worker.log_tag, from->worker.log_tag, sizeof(to->worker.log_tag));
+    to->worker.max_connections = from->worker.max_connections;
+#define COPY(name, standard, least, most, meaning) to->worker.name = from->worker.name;
+    METAWARD_TIMEOUTS(COPY)
+#undef COPY
+    memcpy(to->worker.rate, from->worker.rate, sizeof(to->worker.rate));
+    memcpy(to->worker.uuid, from->worker.uuid, sizeof(to->worker.uuid));
+    memcpy(to->listeners, from->listeners, sizeof(to->listeners));
+    to->listener_count = from->listener_count;
+    to->daemonize = from->daemonize;
+    to->given_network = from->given_network;
+    to->given_router = from->given_router;
+    to->ovn = from->ovn;
+    memcpy(to->backend, from->backend, sizeof(to->backend));
+    memcpy(to->user, from->user, sizeof(to->user));
+    memcpy(to->group, from->group, sizeof(to->group));
+    memcpy(to->pid_file, from->pid_file, sizeof(to->pid_file));
+}
+
+static bool config_valid(const struct config *config)
+{
+    struct config again;
+    char error[CONFIG_ERROR_SIZE];
+
+    if (!parts_valid(config))
+        return false;
+    config_default(&again);
+    copy_settable(&again, config);
+    return config_finish(&again, error) && memcmp(&again, config, sizeof(again)) == 0;
+}
+
+bool reading_valid(const struct reading *reading)
+{
+    if (reading->version != READING_VERSION || reading->ok > 1 ||
+        !all_zero(reading->reserved, sizeof(reading->reserved)))
+        return false;
+    if (!text_stored_well(reading->word, sizeof(reading->word)) ||
+        !text_stored_well(reading->reason, sizeof(reading->reason)))
+        return false;
+    if (reading->ok == 1)
+        return reading->line == 0 && reading->word[0] == '\0' && reading->reason[0] == '\0' &&
+               config_valid(&reading->config);
+    return reading->reason[0] != '\0' && all_zero(&reading->config, sizeof(reading->config));
+}

@@ -1,0 +1,38 @@
+/*
+ * See signals.h.
+ */
+#include "ipc/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t wish = WISH_NONE;
+
+static void on_signal(int number)
+{
+    if (number == SIGTERM || number == SIGINT)
+        wish = WISH_END;
+    else if (number != SIGCHLD && wish == WISH_NONE)
+        wish = WISH_DRAIN;
+}
+
+bool signals_hold(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
+    struct sigaction action = {.sa_handler = on_signal};
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sigaddset(&held, numbers[i]);
+        if (sigaction(numbers[i], &action, NULL) != 0)
+            return false;
+    }
+    action.sa_handler = SIG_IGN;
+    return sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0 &&
+           sigprocmask(SIG_SETMASK, &held, NULL) == 0;
+}
+
+enum signal_wish signals_wish(void)
+{
+    return (enum signal_wish)wish;
+}

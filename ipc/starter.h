@@ -1,0 +1,40 @@
+/*
+ * Into the background: two forks, and a socket on which the process that was started hears how the start
+ * went.
+ *
+ * That process ends with the status it hears, so whoever started it can trust an exit status of 0: guests are
+ * served and the pid file is there.
+ */
+#ifndef METAWARD_IPC_STARTER_H
+#define METAWARD_IPC_STARTER_H
+
+#include <stdbool.h>
+
+/**
+ * Fork twice; the first process never returns from here, but ends with the status that starter_let_go()
+ * tells.
+ *
+ * @return 0 in the process that stays, or STEP_DAEMONIZE, reported
+ */
+int starter_leave(void);
+
+/** Is there a starter that still waits? */
+bool starter_waits(void);
+
+/**
+ * In the background, make 0, 1 and 2 /dev/null: whoever reads the starter's pipes sees their end before the
+ * starter's. Does nothing where there is no starter.
+ *
+ * @return 0, or STEP_DAEMONIZE, reported
+ */
+int starter_leave_terminal(void);
+
+/**
+ * Let the starter go with this exit status, once; does nothing where there is none. Works under the parent's
+ * filter: it needs send() and close().
+ *
+ * @return 0, or STEP_DAEMONIZE, reported
+ */
+int starter_let_go(int status);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * metaward-reader: one configuration file in, one struct reading out.
+ *
+ * It is started by the parent with the file at descriptor 0 and a socket (SOCK_SEQPACKET) at 1, as a user
+ * without any rights. The filter stands before the first byte is read. Its exit status is 0 where a reading
+ * was sent, whatever it says, and else the step that failed.
+ */
+#include "ipc/steps.h"
+#include "policy/descriptors.h"
+#include "policy/filter.h"
+#include "policy/inventory.h"
+#include "policy/lockdown.h"
+#include "unpriv/reader/parse.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char help[] = "metaward-reader is started by metaward's haproxy; see haproxy -vv\n";
+
+static int confine(void)
+{
+    static const struct descriptor expected[] = {
+        {READER_FILE_FD, KIND_NO_SOCKET}, {READER_ANSWER_FD, KIND_CHANNEL}, {STDERR_FILENO, KIND_NO_SOCKET}};
+    if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
+        return STEP_INVENTORY;
+    if (!confine_not_dumpable() || !confine_no_new_privs())
+        return STEP_NO_NEW_PRIVS;
+    return filter_load(POLICY_READER, NULL) ? 0 : STEP_FILTER;
+}
+
+/* Up to the end of the file, or one byte more than a file may have. */
+static bool read_all(char *text, size_t *length)
+{
+    ssize_t more = 1;
+
+    for (*length = 0; more > 0 && *length <= READING_FILE_MAX; *length += more > 0 ? (size_t)more : 0)
+        more = read(READER_FILE_FD, text + *length, READING_FILE_MAX + 1 - *length);
+    return more >= 0;
+}
+
+static int run(void)
+{
+    static char text[READING_FILE_MAX + 1];
+    static struct reading reading;
+    size_t length;
+
+    int step = confine();
+    if (step != 0)
+        return step;
+    if (!read_all(text, &length))
+        return STEP_CONFIGURATION;
+    parse_file(text, length, &reading);
+    if (sendto(READER_ANSWER_FD, &reading, sizeof(reading), MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) !=
+        (ssize_t)sizeof(reading))
+        return STEP_CHANNEL;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc == 1)
+        _exit(run());
+    if (write(STDERR_FILENO, help, sizeof(help) - 1) < 0)
+        return 1;
+    return 2;
+}
