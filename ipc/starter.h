@@ -14,9 +14,10 @@
  * Fork twice; the first process never returns from here, but ends with the status that starter_let_go()
  * tells.
  *
+ * @param lost the status where the process in the background ends without a word
  * @return 0 in the process that stays, or STEP_DAEMONIZE, reported
  */
-int starter_leave(void);
+int starter_leave(int lost);
 
 /** Is there a starter that still waits? */
 bool starter_waits(void);

@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,7 +96,7 @@ static int run(void)
         report_event("event=confinement-delta what=\"%s\"", policy_delta());
     int step = prepare();
     if (step == 0 && config.daemonize)
-        step = starter_leave();
+        step = starter_leave(frontend_status(STEP_DAEMONIZE));
     if (step == 0)
         step = supervise(&config, &prepared,
                          &(const struct milestones){write_pid, starter_leave_terminal, starter_let_go});
