@@ -188,8 +188,11 @@ static int settle(void)
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
-    /* Later workers are looked at without power: find out now whether that works. */
-    const char *wrong = facts_status(self.worker_pid, &self.facts);
+    /* Later workers are looked at without power: find out now whether that works, by the nursery, which must
+     * be confined like a worker but for the last filter. */
+    struct facts nursery = self.facts;
+    nursery.filters--;
+    const char *wrong = facts_status(self.nursery_pid, &nursery);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);
     step = self.milestones->settled();

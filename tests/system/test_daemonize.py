@@ -218,7 +218,7 @@ def test_the_first_process_waits_for_the_worker(net, agent, run):
 def test_a_second_start_fails_and_leaves_the_first_alone(net, agent, run):
     with Daemon(net, agent, run) as daemon:
         again = start_failing(*daemon.command[1:])
-        assert again[0] == 18 and "127.0.0.1:8080: EADDRINUSE" in again[1]
+        assert again[0] == 18 and "127.0.0.1:8080, which process %d has: EADDRINUSE" % daemon.pid in again[1]
         words = [x if x != "127.0.0.1:8080" else "127.0.0.1:8090" for x in daemon.command[1:]]
         other = start_failing(*words)
         assert other[0] == 20 and "another instance, pid %d, holds it" % daemon.pid in other[1]
