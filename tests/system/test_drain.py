@@ -103,6 +103,21 @@ def test_a_large_answer_is_finished(tenant):
         assert proxy.process.wait(10) == 0
 
 
+def test_an_answer_of_our_own_says_that_it_is_the_last(tenant):
+    with HeldAgent() as agent:
+        agent.answer = lambda request: agent.release.wait(20) and b"nonsense"
+        proxy = Proxy(agent, netns=tenant.proxy).start()
+        with tenant.client() as guest:
+            guest.send(GET)
+            wait_for("the agent to be asked", lambda: agent.requests)
+            begin_drain(proxy, tenant)
+            agent.release.set()
+            answer = guest.answer()
+            assert answer.status == 502 and answer.header("Connection") == "close"
+            assert guest.closed()
+        assert proxy.process.wait(10) == 0
+
+
 def test_idle_and_silent_connections_are_closed_at_once(tenant, agent):
     proxy = Proxy(agent, netns=tenant.proxy).start()
     with tenant.client() as idle, tenant.client() as silent:

@@ -612,9 +612,15 @@ def test_a_connection_that_never_gets_its_turn_is_closed_in_the_end(tenant):
             wait_for("the agent to be asked", lambda: agent.requests)
             parked.send(GET % b"/parked")
             parked.closed()
-            release.set()
+            with tenant.client() as late:  # must wait too: the one that was closed had no place to give
+                late.send(GET % b"/late")
+                with tenant.client(source=tenant.more_guests(1)[0]) as other:
+                    other.send(GET % b"/other")
+                    wait_for("another guest's request", lambda: len(agent.requests) > 1)
+                    assert [request.target for request in agent.requests] == ["/busy", "/other"]
+                    release.set()
+                    assert target_seen(other.answer()) == "/other"
             assert target_seen(busy.answer()) == "/busy"
-        assert [request.target for request in agent.requests] == ["/busy"]
 
 
 @pytest.fixture
