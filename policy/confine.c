@@ -170,6 +170,8 @@ int confine_reader(void)
 
 int confine_parent(void)
 {
+    if (setgroups(0, NULL) != 0)
+        return STEP_IDS;
     capng_clear(CAPNG_SELECT_ALL);
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || capng_lock() != 0 ||
         capng_apply(CAPNG_SELECT_ALL) != 0 || capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)

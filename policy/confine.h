@@ -74,7 +74,8 @@ int confine_before_exec(struct confinement *confinement);
 int confine_reader(void);
 
 /**
- * The parent's own: give up every capability for good, set no_new_privs, not dumpable.
+ * The parent's own: give up supplementary groups and every capability for good, set no_new_privs, not
+ * dumpable.
  *
  * @return as above
  */

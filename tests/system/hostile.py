@@ -5,7 +5,6 @@ mount namespace that only this proxy sees.
 """
 import atexit
 import functools
-import glob
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from harness import SANITIZED, WORKER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
-SOURCES = ["policy/inventory.c", "policy/lockdown.c", "policy/landlock.c", "unpriv/nursery.c"]
+SOURCES = ["ipc/address.c", "ipc/channel.c", "ipc/message.c", "ipc/settings.c", "ipc/steps.c", "ipc/text.c", "policy/inventory.c", "policy/lockdown.c", "policy/landlock.c", "unpriv/nursery.c"]
 OVER = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
 
@@ -31,9 +30,8 @@ def compiled():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.chmod(folder, 0o755)
     path = os.path.join(folder, "hostile-worker")
-    sources = [os.path.join(TOP, s) for s in SOURCES] + [
-        s for s in glob.glob(os.path.join(TOP, "ipc", "*.c")) if os.path.basename(s) not in ("pidfile.c", "options.c")]
-    defines = ["-D_GNU_SOURCE", "-DMETAWARD_VERSION=\"test\""] + (["-DMETAWARD_SANITIZED=1"] if SANITIZED else [])
+    sources = [os.path.join(TOP, s) for s in SOURCES]
+    defines = ["-D_GNU_SOURCE"] + (["-DMETAWARD_SANITIZED=1"] if SANITIZED else [])
     subprocess.run(["gcc", "-std=gnu17", "-static", "-I", TOP, *defines, "-o", path,
                     os.path.join(HERE, "hostile", "worker.c"), *sources], check=True)
     os.chmod(path, 0o755)
