@@ -68,7 +68,11 @@ class Daemon:
         self.stop()
 
     def is_alive(self):
-        return os.path.exists("/proc/%d" % self.pid)
+        """Not whether init has looked after it, too."""
+        try:
+            return proc.status(self.pid)["State"][0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
 
     def stop(self, number=signal.SIGTERM):
         if self.is_alive():
