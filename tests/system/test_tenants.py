@@ -89,8 +89,9 @@ def test_a_second_proxy_at_the_same_address_does_not_start(tenant, agent):
     with Proxy(agent, netns=tenant.proxy):
         status, errors = start_failing("--network-id", OTHER, "--netns", tenant.proxy.name, "--user", "nobody",
                                        "--metadata-proxy-socket", agent.path)
-        assert status == 18
-        assert "169.254.169.254:80" in errors and "EADDRINUSE" in errors and errors.count("\n") == 1
+        lines = [line for line in errors.splitlines() if "event=confinement-delta" not in line]  # of sanitized builds
+        assert status == 18 and len(lines) == 1
+        assert "169.254.169.254:80" in lines[0] and "EADDRINUSE" in lines[0]
         for _ in range(20):  # and takes no request away
             assert dict(seen_by_agent(tenant))["X-Neutron-Network-ID"] == NETWORK
 
