@@ -311,6 +311,22 @@ def test_100_guests_at_once_get_no_503_from_an_agent_that_serves_one_at_a_time(t
         assert {line["reason"] for line in proxy.events("request")} == {"-"}
 
 
+def test_requests_of_one_guest_reach_a_busy_agent_in_the_order_in_which_they_came(tenant):
+    def answer(request):
+        time.sleep(0.005)
+        return CRLF_OK
+
+    with Agent(answer, backlog=1, serial=True) as agent:
+        with Proxy(agent, "--max-in-flight-per-source", "32", netns=tenant.proxy):
+            clients = [tenant.client() for _ in range(40)]
+            for i, client in enumerate(clients):
+                send_get(client, "/%d" % i)
+            for client in clients:
+                assert client.answer().status == 200
+                client.sock.close()
+        assert [request.target for request in agent.requests] == ["/%d" % i for i in range(40)]
+
+
 @pytest.mark.measured
 def test_a_guest_with_many_requests_waits_for_itself(tenant):
     greedy, modest = tenant.more_guests(2)
