@@ -77,10 +77,14 @@ def matches(line, call):
 
 
 class Traced(Proxy):
-    """A proxy under strace; its processes are found below strace's."""
+    """A proxy under strace; its processes are found below strace's.
+
+    Their ends are held up a little: a worker that the parent gives up is killed before it can end by itself.
+    """
 
     def __init__(self, directory, *arguments, under=(), **named):
-        strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", os.path.join(directory, "t"))
+        strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-e", "inject=exit_group:delay_enter=50ms",
+                  "-o", os.path.join(directory, "t"))
         super().__init__(*arguments, under=(*strace, *under), **named)
 
     @property
