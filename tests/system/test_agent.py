@@ -267,6 +267,21 @@ def test_a_guest_that_takes_nothing_more_is_closed_after_its_time(tenant):
             assert log_line_of(proxy, "large")["reason"] == "guest-slow"
 
 
+def test_a_guest_that_takes_its_answer_little_by_little_is_not_slow(tenant):
+    raw = answer_with(5000000, "length")
+    with Agent(lambda request: raw) as agent, Proxy(agent, "--timeout-client", "700ms", netns=tenant.proxy):
+        with tenant.client() as guest:
+            guest.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            send_get(guest, "/large")
+            taken = b""
+            for _ in range(45):  # longer than that time in all
+                taken += guest.take(100000)
+                time.sleep(0.03)
+            guest.buffer = taken + guest.buffer
+            answer = guest.answer()
+            assert answer.whole and answer.body == body_of(5000000)
+
+
 @pytest.mark.parametrize("parts, status, reason", [
     ([2.0], 504, "agent-slow"), ([b"HTTP/1.1 200 OK\r\nConte", 2.0], 504, "agent-slow"),
     ([b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", 2.0], 200, "agent-slow")])

@@ -20,16 +20,20 @@ WITHOUT_THEIR_MARK = ["GET / HTTP/1.1", "OPTIONS * HTTP/1.1"]
 
 
 def play(tenant, tmp_path, *options, only=""):
-    """Play the corpus, or the cases whose id matches. Returns what was wrong, by case, and the request lines that belong to no case."""
+    """Play the corpus, or the cases whose id matches.
+
+    Returns what was wrong, by case, and the request lines that belong to no case.
+    """
     os.chmod(tmp_path, 0o755)
     socket, details = str(tmp_path / "metadata_proxy"), tmp_path / "details.json"
+    inside = ["ip", "netns", "exec", tenant.guest.name]
+    runner = [sys.executable, "-B", os.path.join(FOLDER, "run_cases.py"), os.path.join(FOLDER, "cases.jsonl")]
+    who = ["--identity", "X-Neutron-Network-ID=" + NETWORK, "--client-ip", tenant.GUEST]
+    how = ["--one-recv", "--no-partial", "--quiet", "--jobs", "48", "--only", only, "--json", str(details)]
     with Proxy(socket, *options, netns=tenant.proxy) as proxy:
         worker = proxy.worker
-        done = subprocess.run(
-            ["ip", "netns", "exec", tenant.guest.name, sys.executable, "-B", os.path.join(FOLDER, "run_cases.py"),
-             "--connect", "169.254.169.254:80", "--backend-socket", socket, "--one-recv", "--no-partial",
-             "--identity", "X-Neutron-Network-ID=" + NETWORK, "--client-ip", tenant.GUEST, "--quiet",
-             "--jobs", "48", "--only", only, "--json", str(details), os.path.join(FOLDER, "cases.jsonl")], capture_output=True, text=True, check=False)
+        done = subprocess.run(inside + runner + ["--connect", "169.254.169.254:80", "--backend-socket", socket] + who + how,
+                              capture_output=True, text=True, check=False)
         assert done.returncode in (0, 1), done.stderr
         assert proxy.worker == worker and not proxy.events("worker-died")
     cases = json.loads(details.read_text())

@@ -99,6 +99,11 @@ def test_hop_by_hop_headers_are_not_forwarded(place):
         assert FORGED.encode() not in ask(place, "%s: %s\r\n" % (name, FORGED)).raw
 
 
+def test_a_name_with_an_underscore_is_not_forwarded_whatever_it_is(place):
+    for name in ("X_Anything", "Accept_Encoding", "User_Agent", "_", "Host_", "Content_Length", "Transfer_Encoding"):
+        assert FORGED.encode() not in ask(place, "%s: %s\r\n" % (name, FORGED)).raw
+
+
 def test_trailers_are_not_forwarded(place):
     for name in NAMES + ["Host", "Content-Length", "Accept"]:
         seen = ask(place, "Transfer-Encoding: chunked\r\nTrailer: %s\r\n" % name, method="POST",
