@@ -13,6 +13,17 @@ def pytest_configure(config):
         raise pytest.UsageError("METAWARD_PREFIX must name an installed tree; ./dev test does")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_running():
+    """A proxy that a test started itself ends with the test, also where the test has failed."""
+    before = set(harness.Proxy.running)
+    yield
+    for proxy in harness.Proxy.running - before:
+        proxy.process.kill()
+        proxy.process.wait()
+        harness.Proxy.running.discard(proxy)
+
+
 @pytest.fixture
 def tenant():
     with harness.Tenant() as made:

@@ -374,6 +374,8 @@ class Agent:
 class Proxy:
     """The real metawardd in the foreground, with its lines collected from stderr."""
 
+    running = set()  # conftest.py ends what a failed test has left
+
     def __init__(self, agent, *options, netns=None, listen=None, network=NETWORK, log="stderr", user="nobody", under=()):
         self.command = list(under) + [DAEMON, "--metadata-proxy-socket", agent if isinstance(agent, str) else agent.path,
                                       "--log", log, "--user", user]
@@ -396,6 +398,7 @@ class Proxy:
     def start(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace")
+        self.running.add(self)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         wait_for("the proxy to serve", lambda: self.is_serving() or self.process.poll() is not None)
@@ -419,6 +422,7 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(number)
         status = self.process.wait(PATIENCE)
+        self.running.discard(self)
         self.reader.join(PATIENCE)
         for line in self.lines:
             assert "ERROR: AddressSanitizer" not in line and "runtime error" not in line, "\n".join(self.lines)
