@@ -65,7 +65,11 @@ class Namespace:
 
     def __enter__(self):
         run("ip", "netns", "add", self.name)
-        run("ip", "-n", self.name, "link", "set", "lo", "up")
+        try:
+            self.ip("link", "set", "lo", "up")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -107,8 +111,14 @@ class Tenant:
         self.tap = "tap0"
 
     def __enter__(self):
-        self.proxy.__enter__()
-        self.guest.__enter__()
+        with contextlib.ExitStack() as stack:  # what was made is removed again where the rest fails
+            stack.enter_context(self.proxy)
+            stack.enter_context(self.guest)
+            self.wire()
+            self.made = stack.pop_all()
+        return self
+
+    def wire(self):
         self.proxy.ip("link", "add", self.tap, "type", "veth", "peer", "name", "eth0", "netns", self.guest.name)
         self.proxy.ip("addr", "add", "10.0.0.1/24", "dev", self.tap)
         self.proxy.ip("addr", "add", "169.254.169.254/32", "dev", self.tap)
@@ -120,11 +130,9 @@ class Tenant:
         self.guest.ip("route", "add", "169.254.169.254/32", "via", "10.0.0.1")
         self.guest.ip("route", "add", "local", "10.9.0.0/16", "dev", "lo")  # all of these are the guest's, see more_guests()
         self.proxy.ip("route", "add", "10.9.0.0/16", "via", self.GUEST)
-        return self
 
     def __exit__(self, *_):
-        self.guest.__exit__()
-        self.proxy.__exit__()
+        self.made.close()
 
     def client(self, address="169.254.169.254", port=80, source=None):
         """A guest's new connection to the proxy."""
