@@ -1,5 +1,7 @@
 """What the kernel says of a process: /proc, read as a reviewer would. For the tests of confinement."""
+import contextlib
 import ctypes
+import errno
 import os
 import re
 import socket
@@ -38,7 +40,11 @@ def namespaces(pid):
 def descriptors(pid):
     """Number to what it is: "socket:[N]", "anon_inode:[eventpoll]", a path."""
     directory = "/proc/%s/fd" % pid
-    return {int(fd): os.readlink("%s/%s" % (directory, fd)) for fd in os.listdir(directory)}
+    found = {}
+    for fd in os.listdir(directory):
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            found[int(fd)] = os.readlink("%s/%s" % (directory, fd))
+    return found
 
 
 def close_on_exec(pid, fd):
@@ -70,7 +76,14 @@ def kind(pid, fd, target):
 
 def kinds(pid):
     """Number to kind: for a socket its family, type, and whether it listens; for anything else its name."""
-    return {fd: kind(pid, fd, target) for fd, target in descriptors(pid).items()}
+    found = {}
+    for fd, target in descriptors(pid).items():
+        try:
+            found[fd] = kind(pid, fd, target)
+        except OSError as error:
+            if error.errno != errno.EBADF:  # closed since it was listed
+                raise
+    return found
 
 
 def mounts(pid):
