@@ -95,7 +95,8 @@ struct settings {
 #undef FIELD
     struct rate_limit rate[SETTINGS_RATES]; /* each holds by itself; the second one only beside a first */
     char uuid[SETTINGS_UUID_SIZE];          /* the identity's value, as given */
-    char backend[SETTINGS_PATH_SIZE];       /* the agent's socket as the worker's root shows it */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
+                                         its address over TCP, ADDR:PORT, which the dialer connects to */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
     char log_tag[SETTINGS_TAG_SIZE]; /* of syslog lines; empty: "metaward-" and the uuid */
 };
@@ -110,6 +111,12 @@ void settings_default(struct settings *settings);
  * @return NULL where it is good, else a constant string naming the first field that is not
  */
 const char *settings_valid(const struct settings *settings);
+
+/** Is the agent reached over TCP, by the dialer? */
+static inline bool settings_dialed(const struct settings *settings)
+{
+    return settings->backend[0] != '/';
+}
 
 /** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
 bool log_facility_read(const char *name, uint8_t *facility);
