@@ -164,8 +164,12 @@ static int hand_over(pid_t pid)
         return report_failed(STEP_FACTS, 0, wrong);
     if (wrong != NULL)
         return distrust(wrong);
+    struct message message;
+    message_begin(&message, MSG_NETWORK);
+    message.body.network = self.config->network;
+    if (channel_send(&self.worker, &message, NULL) != CHANNEL_OK)
+        return distrust("it takes no network");
     for (unsigned i = 0; i < self.config->listener_count; i++) {
-        struct message message;
         message_begin(&message, MSG_LISTENER);
         message.slot = (uint16_t)i;
         message.body.address = self.config->listeners[i];
