@@ -29,12 +29,12 @@ enum section {
 /* What is known between two lines. All zero but for the configuration's defaults to begin with. */
 struct directives {
     struct config config;
-    uint64_t seen;                  /* one bit for each entry of the table that was used */
-    enum section section;           /* of the last line */
-    unsigned rates[SETTINGS_RATES]; /* RATE_... of what was found */
-    unsigned wrong;                 /* the word that a mistake is about */
-    bool logged;                    /* there is a `log` line, */
-    bool requests_logged;           /* and `log global` for the requests */
+    uint64_t seen;                 /* one bit for each entry of the table that was used */
+    enum section section;          /* of the last line */
+    unsigned rates[NETWORK_RATES]; /* RATE_... of what was found */
+    unsigned wrong;                /* the word that a mistake is about */
+    bool logged;                   /* there is a `log` line, */
+    bool requests_logged;          /* and `log global` for the requests */
 };
 
 /**
