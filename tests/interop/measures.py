@@ -148,7 +148,7 @@ def check_table():
         cells = [line[0].ljust(widths[0])] + [line[column].rjust(widths[column]) for column in range(1, 5)] + [line[5]]
         print("      " + "  ".join(cells))
     print(flush=True)
-    RESULTS.note("table", ROWS)
+    RESULTS.notes["table"] = ROWS
 
 
 def check_teardown():
