@@ -6,6 +6,7 @@
  */
 #include "ipc/settings.h"
 
+#include "ipc/address.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -73,11 +74,17 @@ static bool forward_valid(const struct settings *settings)
     return true;
 }
 
-/* The socket's one name in the worker's root: "/metadata_proxy". */
-static bool backend_valid(const char *path)
+/* The socket's one name in the worker's root: "/metadata_proxy"; or an address. */
+static bool backend_valid(const struct settings *settings)
 {
-    return text_stored_well(path, SETTINGS_PATH_SIZE) && text_is_path(path, SETTINGS_PATH_SIZE - 1) &&
-           path[1] != '\0' && strchr(path + 1, '/') == NULL;
+    const char *path = settings->backend;
+    struct address address;
+
+    if (!text_stored_well(path, SETTINGS_PATH_SIZE))
+        return false;
+    if (settings_dialed(settings))
+        return address_parse(path, &address) == NULL;
+    return text_is_path(path, SETTINGS_PATH_SIZE - 1) && path[1] != '\0' && strchr(path + 1, '/') == NULL;
 }
 
 static bool in_range(uint32_t value, uint32_t least, uint32_t most)
@@ -141,7 +148,7 @@ const char *settings_valid(const struct settings *settings)
     METAWARD_TABLES(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
-    if (!backend_valid(settings->backend))
+    if (!backend_valid(settings))
         return "backend";
     if (!forward_valid(settings))
         return "forward";

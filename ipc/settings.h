@@ -76,7 +76,8 @@ struct settings {
     METAWARD_TABLES(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
+                                         its address over TCP, ADDR:PORT, which the dialer connects to */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
     char log_tag[NETWORK_TAG_SIZE]; /* under which lines are logged that concern no network in particular */
 };
@@ -91,6 +92,12 @@ void settings_default(struct settings *settings);
  * @return NULL where it is good, else a constant string naming the first field that is not
  */
 const char *settings_valid(const struct settings *settings);
+
+/** Is the agent reached over TCP, by the dialer? */
+static inline bool settings_dialed(const struct settings *settings)
+{
+    return settings->backend[0] != '/';
+}
 
 /** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
 bool log_facility_read(const char *name, uint8_t *facility);

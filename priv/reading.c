@@ -25,7 +25,7 @@ static int become_reader(int executable, int file, int channel)
 {
     char *const arguments[] = {"metaward-reader", NULL};
     char *const environment[] = {NULL};
-    int step = confine_reader();
+    int step = confine_helper();
     if (step != 0)
         return step;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -669,7 +669,9 @@ static void spoilt_configurations(void **state)
     SPOILT(good, reading.config.ovn = 0);
     SPOILT(good, reading.config.daemonize = 2);
     SPOILT(good, reading.config.given = 1);
-    SPOILT(good, reading.config.reserved[0] = 1);
+    SPOILT(good, reading.config.agent_port = 1);
+    SPOILT(good, reading.config.agent_host[0] = 'a');
+    SPOILT(good, (reading.config.agent_host[0] = 'a', reading.config.agent_port = 1));
     SPOILT(good, strcpy(reading.config.netns, "other"));
     SPOILT(good, strcpy(reading.config.state_path, "/"));
     SPOILT(good, strcpy(reading.config.backend, "/etc/../x"));
