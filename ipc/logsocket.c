@@ -44,9 +44,8 @@ bool logsocket_open(enum log_target target, struct logsocket *out)
     return true;
 }
 
-bool logsocket_renew(struct logsocket *log)
+void logsocket_end(struct logsocket *log)
 {
-    int pair[2];
     if (log->relay >= 0) {
         logsocket_relay(log); /* its last words */
         close(log->relay);
@@ -56,6 +55,12 @@ bool logsocket_renew(struct logsocket *log)
     log->relay = -1;
     log->worker = -1;
     log->waits = false;
+}
+
+bool logsocket_renew(struct logsocket *log)
+{
+    int pair[2];
+    logsocket_end(log);
     if (log->target == LOG_TO_STDERR) {
         if (socketpair(AF_UNIX, KIND, 0, pair) != 0)
             return false;
@@ -79,7 +84,8 @@ void logsocket_retry(struct logsocket *log, int64_t now)
 {
     if (log->due == 0 || now < log->due)
         return;
-    bool connected = logsocket_to_device(log->own) && (log->worker < 0 || logsocket_to_device(log->worker));
+    bool connected = (log->own < 0 || logsocket_to_device(log->own)) &&
+                     (log->worker < 0 || logsocket_to_device(log->worker));
     log->due = connected ? 0 : now + RETRY_MS;
 }
 

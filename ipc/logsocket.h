@@ -36,6 +36,9 @@ bool logsocket_open(enum log_target target, struct logsocket *out);
 /** Connect one datagram socket to /dev/log. @return false with errno set */
 bool logsocket_to_device(int fd);
 
+/** Close the last worker's, after its last words. */
+void logsocket_end(struct logsocket *log);
+
 /** Make a new one for the next worker, and close the last worker's. @return false with errno set */
 bool logsocket_renew(struct logsocket *log);
 

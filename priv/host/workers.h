@@ -23,19 +23,16 @@
  * @param serving called when the first worker serves; returns 0 or the step that failed, reported
  */
 void workers_begin(const struct host_config *config, struct channel *nursery, const struct facts *facts,
-                   int (*serving)(int log));
+                   int (*serving)(void));
 
-/** The nursery is ready: start the first worker, and behind it the others. @return 0, or the step that failed */
-int workers_start(void);
+/** The nursery is ready: start the first worker; the others follow when that serves. */
+void workers_start(void);
 
 /** Find a new network its worker. */
 void workers_assign(uint32_t place);
 
 /** Something about the network has changed: tell its worker what that does not know. */
 void workers_tell(uint32_t place);
-
-/** Read what a worker in the slot has sent. @return 0, or the step that failed, reported */
-int workers_last_words(uint16_t slot);
 
 /** The worker in a slot ended, with `status` as wait4() gives it. @return 0, or the step that failed, reported */
 int workers_ended(uint16_t slot, int status);
