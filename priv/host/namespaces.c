@@ -42,7 +42,7 @@ static void path_of(const char *name, char path[PATH_SIZE])
 static void watch_names(void)
 {
     if (names_watched < 0)
-        names_watched = inotify_add_watch(names, NAMES, IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR);
+        names_watched = inotify_add_watch(names, NAMES, NETNS_NAMES_WATCH);
 }
 
 int namespaces_begin(void)

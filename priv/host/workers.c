@@ -152,9 +152,9 @@ static void after(struct host_worker *w, int step)
         return;
     }
     if (worker->channel.fd >= 0 && !loop_watch(&w->channel, worker->channel.fd, done ? EPOLLIN : EPOLLIN | EPOLLOUT))
-        host_end(host_failed_to_watch());
+        host_unwatched();
     if (worker->log.relay >= 0 && !loop_watch(&w->relay, worker->log.relay, worker->log.waits ? 0 : EPOLLIN))
-        host_end(host_failed_to_watch());
+        host_unwatched();
     int64_t due = worker_next_due(worker), soon = clock_now() + RELAY_AGAIN_MS;
     loop_timer(&w->timer, worker->log.waits && (due == 0 || due > soon) ? soon : due);
 }
