@@ -3,6 +3,7 @@
  */
 #include "ipc/config.h"
 
+#include "ipc/instance.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -126,6 +127,11 @@ bool config_set(struct config *config, const char *name, const char *value, char
 
 static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    if (config->host_proxy) {
+        config->worker.identity = IDENTITY_INSTANCE;
+        config->worker.max_instances = INSTANCES_MOST;
+        return true;
+    }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
     if (config->ovn)

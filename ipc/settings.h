@@ -12,12 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SETTINGS_FORWARD_MAX  16
-#define SETTINGS_FORWARD_SIZE 48  /* a header name of at most 47 bytes */
-#define SETTINGS_UUID_SIZE    40  /* 36 bytes of UUID, zero-filled */
-#define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
-#define SETTINGS_TAG_SIZE     80
-#define SETTINGS_RATES        2 /* a base rate and one for bursts */
+#define SETTINGS_FORWARD_MAX   16
+#define SETTINGS_FORWARD_SIZE  48  /* a header name of at most 47 bytes */
+#define SETTINGS_UUID_SIZE     40  /* 36 bytes of UUID, zero-filled */
+#define SETTINGS_PATH_SIZE     108 /* sizeof(sun_path) */
+#define SETTINGS_OWN_PATH_SIZE 64  /* of a path that the worker answers itself */
+#define SETTINGS_TAG_SIZE      80
+#define SETTINGS_RATES         2 /* a base rate and one for bursts */
 
 /* Which header tells the agent who asked; the value is the uuid. */
 enum identity_header {
@@ -93,9 +94,12 @@ struct settings {
     METAWARD_LIMITS(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    struct rate_limit rate[SETTINGS_RATES]; /* each holds by itself; the second one only beside a first */
-    char uuid[SETTINGS_UUID_SIZE];          /* the identity's value, as given */
-    char backend[SETTINGS_PATH_SIZE];       /* the agent's socket as the worker's root shows it */
+    struct rate_limit rate[SETTINGS_RATES];    /* each holds by itself; the second one only beside a first */
+    char uuid[SETTINGS_UUID_SIZE];             /* the identity's value, as given */
+    uint32_t max_instances;                    /* guests known by records of their own; 0: none ever is */
+    char backend[SETTINGS_PATH_SIZE];          /* the agent's socket as the worker's root shows it */
+    char monitor_path[SETTINGS_OWN_PATH_SIZE]; /* answered 200 by the worker itself; empty: none */
+    char stats_path[SETTINGS_OWN_PATH_SIZE];   /* refused, with all below it; empty: none */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
     char log_tag[SETTINGS_TAG_SIZE]; /* of syslog lines; empty: "metaward-" and the uuid */
 };
@@ -103,6 +107,12 @@ struct settings {
 /** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend
  * stay empty. */
 void settings_default(struct settings *settings);
+
+/**
+ * May the text be a path that the worker answers itself? An absolute path below the root, shorter than
+ * SETTINGS_OWN_PATH_SIZE, without '?' and '#', and as text_is_path() has it.
+ */
+bool settings_own_path_valid(const char *path);
 
 /**
  * Check a whole structure, as it came from a message.
