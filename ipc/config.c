@@ -128,16 +128,16 @@ bool config_set(struct config *config, const char *name, const char *value, char
 static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
     if (config->host_proxy) {
-        config->worker.identity = IDENTITY_INSTANCE;
+        config->network.identity = IDENTITY_INSTANCE;
         config->worker.max_instances = INSTANCES_MOST;
         return true;
     }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
     if (config->ovn)
-        config->worker.identity = config->given_network ? IDENTITY_OVN_NETWORK : IDENTITY_OVN_ROUTER;
+        config->network.identity = config->given_network ? IDENTITY_OVN_NETWORK : IDENTITY_OVN_ROUTER;
     else
-        config->worker.identity = config->given_network ? IDENTITY_NEUTRON_NETWORK : IDENTITY_NEUTRON_ROUTER;
+        config->network.identity = config->given_network ? IDENTITY_NEUTRON_NETWORK : IDENTITY_NEUTRON_ROUTER;
     return true;
 }
 
@@ -160,7 +160,7 @@ static bool finish_backend(struct config *config, char error[CONFIG_ERROR_SIZE])
 
 static bool finish_rates(const struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    if (config->worker.rate_shadow && config->worker.rate[0].limit == 0)
+    if (config->network.rate_shadow && config->network.rate[0].limit == 0)
         return refuse(error, "rate-limit-shadow: needs a rate-limit");
     return true;
 }
@@ -186,6 +186,12 @@ bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE])
         return false;
     if (config->listener_count == 0 && !config_set(config, "listen", DEFAULT_LISTENER, error))
         return false;
-    const char *wrong = settings_valid(&config->worker);
+    config->worker.max_listeners = config->listener_count;
+    const char *wrong = network_valid(&config->network);
+    if (wrong == NULL) {
+        network_log_name(&config->network, config->worker.log_target == LOG_TO_SYSLOG,
+                         config->worker.log_tag);
+        wrong = settings_valid(&config->worker);
+    }
     return wrong == NULL || refuse(error, wrong);
 }

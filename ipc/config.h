@@ -1,5 +1,5 @@
 /*
- * The whole configuration of one network: the worker's settings and what only the parent needs.
+ * The whole configuration of one network: the worker's settings, the network and what only the parent needs.
  *
  * One table (config_keys) names every key once, with its kind, range, place in the structure and a sentence
  * for
@@ -20,6 +20,7 @@
 
 struct config {
     struct settings worker;
+    struct network network;
     struct address listeners[CONFIG_LISTENERS_MAX];
     uint8_t listener_count;
     uint8_t daemonize;
@@ -29,7 +30,7 @@ struct config {
     uint8_t ovn;        /* --identity ovn */
     uint8_t takes_over; /* another instance was told to end: wait until its addresses are free */
     uint8_t host_proxy; /* guests are known one by one, by records: no network and no router */
-    uint8_t reserved[1];
+    uint8_t reserved[5];
     uint64_t given;                    /* one bit for each entry of config_keys that was set */
     char netns[CONFIG_PATH_SIZE];      /* absolute path, or a name below /run/netns; empty: where we are */
     char backend[SETTINGS_PATH_SIZE];  /* the agent's socket as the host shows it, absolute */
@@ -89,9 +90,10 @@ const char *config_set_plain(struct config *config, const char *key, const char 
 
 /**
  * Fill in what follows from several keys together (identity header, default listener, default backend path
- * below the state path, the backend as the worker's root shows it: "/" and the socket's last component) and
- * check the whole. Of two limits that do not fit each other, one that was not given follows the other; one
- * that was is an error.
+ * below the state path, the backend as the worker's root shows it: "/" and the socket's last component, the
+ * tag of lines that concern no network: the network's own name in the log, room for as many listeners as
+ * there are) and check the whole. Of two limits
+ * that do not fit each other, one that was not given follows the other; one that was is an error.
  *
  * @param error on failure one line "KEY: what is wrong"; no line end
  * @return false where it does not make one good network

@@ -80,7 +80,7 @@ static const char *set_identity_value(struct config *config, const struct config
     uint8_t *times = member(config, key->offset);
 
     if (!text_is_uuid(value, strnlen(value, UUID_LENGTH + 1)) ||
-        !text_store(config->worker.uuid, SETTINGS_UUID_SIZE, value))
+        !text_store(config->network.uuid, NETWORK_UUID_SIZE, value))
         return "not a UUID";
     if (*times < UINT8_MAX)
         ++*times;
@@ -229,7 +229,7 @@ static const char *set_facility(struct config *config, const struct config_key *
 
 static const char *set_tag(struct config *config, const struct config_key *key, const char *value)
 {
-    if (!log_tag_valid(value) || !text_store(member(config, key->offset), SETTINGS_TAG_SIZE, value))
+    if (!log_tag_valid(value) || !text_store(member(config, key->offset), NETWORK_TAG_SIZE, value))
         return "not 1 to 79 printable characters without blanks, ':' and '['";
     return NULL;
 }
@@ -251,9 +251,9 @@ static const char *set_rate(struct config *config, const struct config_key *key,
         return "not 1 to 1000000 requests";
     if (!text_milliseconds(slash + 1, 1000, RATE_PERIOD_MOST * 1000, &period) || period % 1000 != 0)
         return "not a time of 1 to 86400 whole seconds";
-    while (used < SETTINGS_RATES && rate[used].limit != 0)
+    while (used < NETWORK_RATES && rate[used].limit != 0)
         used++;
-    if (used == SETTINGS_RATES)
+    if (used == NETWORK_RATES)
         return "more than two rates";
     rate[used] = (struct rate_limit){.period_s = period / 1000, .limit = limit};
     return NULL;
@@ -309,12 +309,12 @@ const struct config_key config_keys[] = {
     {"log_facility", "NAME", "The facility of syslog lines, kern to local7 (daemon).", CONFIG_VALUE,
      .set = set_facility, AT(worker.log_facility)},
     {"log_tag", "WORD", "The tag of syslog lines (metaward- and the UUID).", CONFIG_VALUE, .set = set_tag,
-     AT(worker.log_tag)},
+     AT(network.log_tag)},
     {"rate_limit", "N/PERIOD",
      "At most N requests of a guest within any PERIOD, as 100/60s; twice for bursts as well (no limit).",
-     CONFIG_VALUE, .repeated = 1, .set = set_rate, AT(worker.rate)},
+     CONFIG_VALUE, .repeated = 1, .set = set_rate, AT(network.rate)},
     {"rate_limit_shadow", NULL, "Log requests beyond a rate, but let them pass.", CONFIG_FLAG,
-     .set = set_flag, AT(worker.rate_shadow)},
+     .set = set_flag, AT(network.rate_shadow)},
     {"forward_headers", "all|list|NAME,...",
      "Headers of guests that reach the agent: a short list, all but the protected ones, or these (list).",
      CONFIG_VALUE, .set = set_forward, AT(worker.forward)},

@@ -87,13 +87,13 @@ static void copy_settable(struct config *to, const struct config *from)
     to->worker.log_target = from->worker.log_target;
     to->worker.log_level = from->worker.log_level;
     to->worker.log_facility = from->worker.log_facility;
-    memcpy(to->worker.log_tag, from->worker.log_tag, sizeof(to->worker.log_tag));
     to->worker.max_connections = from->worker.max_connections;
 #define COPY(name, standard, least, most, meaning) to->worker.name = from->worker.name;
     METAWARD_TIMEOUTS(COPY)
 #undef COPY
-    memcpy(to->worker.rate, from->worker.rate, sizeof(to->worker.rate));
-    memcpy(to->worker.uuid, from->worker.uuid, sizeof(to->worker.uuid));
+    memcpy(to->network.rate, from->network.rate, sizeof(to->network.rate));
+    memcpy(to->network.uuid, from->network.uuid, sizeof(to->network.uuid));
+    memcpy(to->network.log_tag, from->network.log_tag, sizeof(to->network.log_tag));
     memcpy(to->listeners, from->listeners, sizeof(to->listeners));
     to->listener_count = from->listener_count;
     to->daemonize = from->daemonize;

@@ -59,8 +59,12 @@ static int on_nursery_message(const struct message *message)
 
 static bool hand_over(struct worker *worker)
 {
+    struct message message;
+    message_begin(&message, MSG_NETWORK);
+    message.body.network = self.config->network;
+    if (channel_send(&worker->channel, &message, NULL) != CHANNEL_OK)
+        return false;
     for (unsigned i = 0; i < self.config->listener_count; i++) {
-        struct message message;
         message_begin(&message, MSG_LISTENER);
         message.slot = (uint16_t)i;
         message.body.address = self.config->listeners[i];

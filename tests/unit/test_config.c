@@ -71,8 +71,8 @@ static void all_defaults(void **state)
     (void)state;
     begin(&config);
     finish_good(&config);
-    assert_int_equal(config.worker.identity, IDENTITY_NEUTRON_NETWORK);
-    assert_string_equal(config.worker.uuid, UUID);
+    assert_int_equal(config.network.identity, IDENTITY_NEUTRON_NETWORK);
+    assert_string_equal(config.network.uuid, UUID);
     assert_int_equal(config.listener_count, 1);
     address_format(&config.listeners[0], text);
     assert_string_equal(text, "169.254.169.254:80");
@@ -347,11 +347,11 @@ static void rates(void **state)
     refuse(&config, "rate-limit", "5/1s");
     set(&config, "log-facility", "authpriv");
     finish_good(&config);
-    assert_int_equal(config.worker.rate[0].limit, 100);
-    assert_int_equal(config.worker.rate[0].period_s, 60);
-    assert_int_equal(config.worker.rate[1].limit, 10);
-    assert_int_equal(config.worker.rate[1].period_s, 1);
-    assert_int_equal(config.worker.rate_shadow, 1);
+    assert_int_equal(config.network.rate[0].limit, 100);
+    assert_int_equal(config.network.rate[0].period_s, 60);
+    assert_int_equal(config.network.rate[1].limit, 10);
+    assert_int_equal(config.network.rate[1].period_s, 1);
+    assert_int_equal(config.network.rate_shadow, 1);
     assert_int_equal(config.worker.log_facility, 10);
     assert_true(log_facility_read("local0", &facility));
     assert_int_equal(facility, 16);
@@ -393,7 +393,7 @@ static void identities(void **state)
         if (cases[i].identity != NULL)
             set(&config, "identity", cases[i].identity);
         finish_good(&config);
-        assert_int_equal(config.worker.identity, cases[i].header);
+        assert_int_equal(config.network.identity, cases[i].header);
     }
     config_default(&config); /* none */
     finish_bad(&config, "network-id");

@@ -31,7 +31,7 @@ struct dialect {
     const char *backend;
     const char *user;
     uint32_t times[5]; /* seconds: request, connect, client, server, keep-alive */
-    struct rate_limit rates[SETTINGS_RATES];
+    struct rate_limit rates[NETWORK_RATES];
 };
 
 #define TIMES                                                                                                \
@@ -250,23 +250,29 @@ static void same_listeners(const struct config *config, const struct dialect *di
     }
 }
 
-static void same_settings(const struct settings *settings, const struct dialect *dialect)
+static void same_settings(const struct config *config, const struct dialect *dialect)
 {
+    const struct settings *settings = &config->worker;
+    const struct network *network = &config->network;
     const uint32_t times[] = {settings->timeout_http_request, settings->timeout_connect,
                               settings->timeout_client, settings->timeout_server,
                               settings->timeout_http_keep_alive};
 
-    assert_int_equal(settings->identity, dialect->identity);
-    assert_string_equal(settings->uuid, dialect->uuid);
-    assert_string_equal(settings->log_tag, dialect->tag);
+    assert_int_equal(network->identity, dialect->identity);
+    assert_string_equal(network->uuid, dialect->uuid);
+    assert_string_equal(network->log_tag, dialect->tag);
+    if (dialect->tag[0] != '\0')
+        assert_string_equal(settings->log_tag, dialect->tag);
+    else
+        assert_string_equal(settings->log_tag + strlen("metaward-"), dialect->uuid);
     assert_int_equal(settings->log_target, LOG_TO_SYSLOG);
     assert_int_equal(settings->log_level, LOG_LEVEL_REQUESTS);
     assert_int_equal(settings->log_facility, 16);
     assert_int_equal(settings->max_connections, 1024);
     for (unsigned i = 0; i < COUNT(times); i++)
         assert_int_equal(times[i], dialect->times[i] * 1000);
-    assert_memory_equal(settings->rate, dialect->rates, sizeof(dialect->rates));
-    assert_int_equal(settings->rate_shadow, 0);
+    assert_memory_equal(network->rate, dialect->rates, sizeof(dialect->rates));
+    assert_int_equal(network->rate_shadow, 0);
 }
 
 static void dialects_are_read(void **state)
@@ -282,7 +288,7 @@ static void dialects_are_read(void **state)
         if (!reading.ok)
             fail_msg("%s:%u: %s: %s", dialect->file, (unsigned)reading.line, reading.word, reading.reason);
         same_listeners(&reading.config, dialect);
-        same_settings(&reading.config.worker, dialect);
+        same_settings(&reading.config, dialect);
         assert_string_equal(reading.config.pid_file, dialect->pid_file);
         assert_string_equal(reading.config.backend, dialect->backend);
         assert_string_equal(reading.config.user, dialect->user);
@@ -681,20 +687,24 @@ static void spoilt_settings(void **state)
 
     (void)state;
     parse_changed("global", "global", &good);
-    SPOILT(good, reading.config.worker.identity = IDENTITY_NEUTRON_NETWORK);
+    SPOILT(good, reading.config.network.identity = IDENTITY_NEUTRON_NETWORK);
     SPOILT(good, reading.config.worker.log_target = LOG_TO_STDERR);
     SPOILT(good, reading.config.worker.forward_all = 1);
     SPOILT(good, reading.config.worker.methods = 3);
     SPOILT(good, reading.config.worker.utc_offset = 1);
-    SPOILT(good, reading.config.worker.rate_shadow = 1);
-    SPOILT(good, reading.config.worker.rate[0].limit = 0);
+    SPOILT(good, reading.config.network.rate_shadow = 1);
+    SPOILT(good, reading.config.network.rate[0].limit = 0);
     SPOILT(good, reading.config.worker.max_connections = 0);
     SPOILT(good, reading.config.worker.max_in_flight++);
     SPOILT(good, reading.config.worker.max_body++);
     SPOILT(good, reading.config.worker.timeout_server = 1);
-    SPOILT(good, reading.config.worker.uuid[0] = 'x');
+    SPOILT(good, reading.config.network.uuid[0] = 'x');
     SPOILT(good, strcpy(reading.config.worker.backend, "/x"));
-    SPOILT(good, reading.config.worker.log_tag[79] = 'x');
+    SPOILT(good, reading.config.network.log_tag[79] = 'x');
+    SPOILT(good, memset(reading.config.network.uuid, 'a', NETWORK_UUID_SIZE));
+    SPOILT(good, reading.config.worker.log_tag[0]++);
+    SPOILT(good, reading.config.worker.max_networks++);
+    SPOILT(good, reading.config.worker.max_listeners++);
     SPOILT(good, reading.config.worker.forward[0][0]++);
 }
 

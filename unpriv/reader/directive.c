@@ -14,7 +14,7 @@
 
 #define BRACKETS_SIZE 64 /* a table's name or a time, and more than that */
 
-static const char *const rate_tables[SETTINGS_RATES] = {"base_rate_limiter", "burst_rate_limiter"};
+static const char *const rate_tables[NETWORK_RATES] = {"base_rate_limiter", "burst_rate_limiter"};
 
 /* In the order of syslog's numbers. */
 static const char *const facilities[LOG_FACILITY_MOST + 1] = {
@@ -123,7 +123,7 @@ static const char *take_log_tag(struct directives *state, const struct directive
     (void)directive;
     if (!log_tag_valid(words[1]))
         return directive_wrong(state, 1, "not a tag: printable, without ':' and '[', at most 79 bytes");
-    text_store(state->config.worker.log_tag, SETTINGS_TAG_SIZE, words[1]);
+    text_store(state->config.network.log_tag, NETWORK_TAG_SIZE, words[1]);
     return NULL;
 }
 
@@ -197,7 +197,7 @@ static const char *take_table(struct directives *state, const struct directive *
         return directive_wrong(state, 8, "not whole seconds, from one to a day");
     if (expire < period)
         return directive_wrong(state, 6, "shorter than the rate's period");
-    state->config.worker.rate[directive->is.rate].period_s = period / 1000;
+    state->config.network.rate[directive->is.rate].period_s = period / 1000;
     state->rates[directive->is.rate] |= RATE_TABLE;
     return NULL;
 }
@@ -222,13 +222,13 @@ static const char *take_deny(struct directives *state, const struct directive *d
     (void)directive;
     if (!between_brackets(words[6], "src_http_req_rate", name))
         return directive_wrong(state, 6, "not a rate, as src_http_req_rate(base_rate_limiter)");
-    while (rate < SETTINGS_RATES && strcmp(name, rate_tables[rate]) != 0)
+    while (rate < NETWORK_RATES && strcmp(name, rate_tables[rate]) != 0)
         rate++;
-    if (rate == SETTINGS_RATES || (state->rates[rate] & RATE_TABLE) == 0)
+    if (rate == NETWORK_RATES || (state->rates[rate] & RATE_TABLE) == 0)
         return directive_wrong(state, 6, "no such table");
     if ((state->rates[rate] & RATE_DENIED) != 0)
         return directive_wrong(state, 6, "given twice");
-    if (!text_number(words[8], 1, RATE_LIMIT_MOST, &state->config.worker.rate[rate].limit))
+    if (!text_number(words[8], 1, RATE_LIMIT_MOST, &state->config.network.rate[rate].limit))
         return directive_wrong(state, 8, "not a whole number in its range");
     state->rates[rate] |= RATE_DENIED;
     return NULL;
@@ -456,7 +456,7 @@ static const char *network_missing(const struct directives *state)
         return "there is no 'server'";
     if (state->config.given_network + state->config.given_router == 0)
         return "there is no identity header";
-    for (unsigned i = 0; i < SETTINGS_RATES; i++) {
+    for (unsigned i = 0; i < NETWORK_RATES; i++) {
         if (state->rates[i] != 0 && state->rates[i] != RATE_WHOLE)
             return "a rate limit is not whole: it needs its stick-table, track and deny";
     }

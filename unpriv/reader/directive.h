@@ -43,11 +43,11 @@ struct directives {
     uint64_t seen;        /* one bit for each entry of the table that was used */
     enum section section; /* of the last line */
     enum served served;
-    unsigned rates[SETTINGS_RATES]; /* RATE_... of what was found */
-    unsigned wrong;                 /* the word that a mistake is about */
-    uint32_t line;                  /* the number of the line at hand, from 1 */
-    bool logged;                    /* there is a `log` line, */
-    bool requests_logged;           /* and `log global` for the requests */
+    unsigned rates[NETWORK_RATES]; /* RATE_... of what was found */
+    unsigned wrong;                /* the word that a mistake is about */
+    uint32_t line;                 /* the number of the line at hand, from 1 */
+    bool logged;                   /* there is a `log` line, */
+    bool requests_logged;          /* and `log global` for the requests */
 };
 
 struct directive {
