@@ -47,6 +47,17 @@ static bool stored_path(const char *path, size_t size)
     return text_stored_well(path, size) && (path[0] == '\0' || text_is_path(path, size - 1));
 }
 
+/* A socket, or a host and a port. */
+static bool agent_valid(const struct config *config)
+{
+    if (!stored_path(config->backend, sizeof(config->backend)) ||
+        !text_stored_well(config->agent_host, sizeof(config->agent_host)))
+        return false;
+    if (config->agent_host[0] == '\0')
+        return config->backend[0] != '\0' && config->agent_port == 0;
+    return config->agent_port != 0 && endpoint_host_check(config->agent_host) == NULL;
+}
+
 static bool listeners_valid(const struct config *config)
 {
     static const struct address unused;
@@ -75,8 +86,7 @@ static bool parts_valid(const struct config *config)
 
     return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
            (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
-           config->backend[0] != '\0' && stored_path(config->backend, sizeof(config->backend)) &&
-           stored_path(config->pid_file, sizeof(config->pid_file)) &&
+           agent_valid(config) && stored_path(config->pid_file, sizeof(config->pid_file)) &&
            stored_name(config->user, sizeof(config->user)) &&
            stored_name(config->group, sizeof(config->group));
 }
@@ -104,6 +114,8 @@ static void copy_settable(struct config *to, const struct config *from)
     memcpy(to->worker.monitor_path, from->worker.monitor_path, sizeof(to->worker.monitor_path));
     memcpy(to->worker.stats_path, from->worker.stats_path, sizeof(to->worker.stats_path));
     memcpy(to->backend, from->backend, sizeof(to->backend));
+    memcpy(to->agent_host, from->agent_host, sizeof(to->agent_host));
+    to->agent_port = from->agent_port;
     memcpy(to->user, from->user, sizeof(to->user));
     memcpy(to->group, from->group, sizeof(to->group));
     memcpy(to->pid_file, from->pid_file, sizeof(to->pid_file));

@@ -6,6 +6,7 @@
  */
 #include "ipc/settings.h"
 
+#include "ipc/address.h"
 #include "ipc/instance.h"
 #include "ipc/text.h"
 
@@ -22,8 +23,9 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
                "the list fits");
 
 /* No padding: every byte of the structure has a name and is checked. */
-_Static_assert(sizeof(struct settings) == 8 + 4 + 16 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
-                                              NETWORK_TAG_SIZE + sizeof(((struct settings *)NULL)->forward),
+_Static_assert(sizeof(struct settings) == 8 + 4 + 17 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
+                                              2 * SETTINGS_OWN_PATH_SIZE + NETWORK_TAG_SIZE +
+                                              sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
 void settings_default(struct settings *settings)
@@ -74,11 +76,17 @@ static bool forward_valid(const struct settings *settings)
     return true;
 }
 
-/* The socket's one name in the worker's root: "/metadata_proxy". */
-static bool backend_valid(const char *path)
+/* The socket's one name in the worker's root: "/metadata_proxy"; or an address. */
+static bool backend_valid(const struct settings *settings)
 {
-    return text_stored_well(path, SETTINGS_PATH_SIZE) && text_is_path(path, SETTINGS_PATH_SIZE - 1) &&
-           path[1] != '\0' && strchr(path + 1, '/') == NULL;
+    const char *path = settings->backend;
+    struct address address;
+
+    if (!text_stored_well(path, SETTINGS_PATH_SIZE))
+        return false;
+    if (settings_dialed(settings))
+        return address_parse(path, &address) == NULL;
+    return text_is_path(path, SETTINGS_PATH_SIZE - 1) && path[1] != '\0' && strchr(path + 1, '/') == NULL;
 }
 
 bool settings_own_path_valid(const char *path)
@@ -158,7 +166,7 @@ const char *settings_valid(const struct settings *settings)
     METAWARD_TABLES(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
-    if (!backend_valid(settings->backend))
+    if (!backend_valid(settings))
         return "backend";
     if (settings->max_instances > INSTANCES_MOST)
         return "max_instances";

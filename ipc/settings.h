@@ -77,8 +77,9 @@ struct settings {
     METAWARD_TABLES(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    uint32_t max_instances;                    /* guests known by records of their own; 0: none ever is */
-    char backend[SETTINGS_PATH_SIZE];          /* the agent's socket as the worker's root shows it */
+    uint32_t max_instances;           /* guests known by records of their own; 0: none ever is */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
+                                         its address over TCP, ADDR:PORT, which the dialer connects to */
     char monitor_path[SETTINGS_OWN_PATH_SIZE]; /* answered 200 by the worker itself; empty: none */
     char stats_path[SETTINGS_OWN_PATH_SIZE];   /* refused, with all below it; empty: none */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
@@ -101,6 +102,12 @@ bool settings_own_path_valid(const char *path);
  * @return NULL where it is good, else a constant string naming the first field that is not
  */
 const char *settings_valid(const struct settings *settings);
+
+/** Is the agent reached over TCP, by the dialer? */
+static inline bool settings_dialed(const struct settings *settings)
+{
+    return settings->backend[0] != '/';
+}
 
 /** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
 bool log_facility_read(const char *name, uint8_t *facility);

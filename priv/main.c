@@ -14,6 +14,7 @@
 #include "ipc/steps.h"
 #include "policy/account.h"
 #include "policy/policy.h"
+#include "policy/resolve.h"
 #include "policy/trusted.h"
 #include "priv/supervise.h"
 
@@ -42,11 +43,14 @@ static int open_files(void)
 {
     static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
     char directory[SETTINGS_PATH_SIZE];
-    memcpy(directory, config.backend, sizeof(directory));
-    strrchr(directory, '/')[0] = '\0';
     prepared.executable = trusted_executable(worker);
     if (prepared.executable < 0)
         return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
+    if (settings_dialed(&config.worker))
+        return resolve_agent(&config, &prepared.agent) != 0 ? STEP_RESOLVE
+                                                            : report_failed(STEP_RESOLVE, ENOSYS, "");
+    memcpy(directory, config.backend, sizeof(directory));
+    strrchr(directory, '/')[0] = '\0';
     prepared.backend_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return prepared.backend_directory >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
 }

@@ -13,7 +13,8 @@
 struct prepared {
     struct account account;
     int executable;        /* O_PATH: metaward-worker */
-    int backend_directory; /* O_PATH */
+    int backend_directory; /* O_PATH; -1 for an agent over TCP */
+    struct address agent;  /* of an agent over TCP */
     int listeners[CONFIG_LISTENERS_MAX];
 };
 

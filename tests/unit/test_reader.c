@@ -610,7 +610,7 @@ static void the_host_proxy_is_refused(void **state)
     assert_non_null(strstr(reading.reason, "host proxy"));
 }
 
-/* 64 KiB are read, one byte more is not. */
+/* 16 MiB are read, one byte more is not. */
 static void the_size_is_limited(void **state)
 {
     static char big[READING_FILE_MAX + 1];
@@ -627,7 +627,7 @@ static void the_size_is_limited(void **state)
     assert_int_equal(reading.ok, 1);
     parse(big, READING_FILE_MAX + 1, &reading);
     assert_int_equal(reading.ok, 0);
-    assert_string_equal(reading.reason, "the file is larger than 64 KiB");
+    assert_string_equal(reading.reason, "the file is larger than 16 MiB");
     parse("", 0, &reading);
     assert_int_equal(reading.ok, 0);
     big[READING_FILE_MAX - 1] = '#';
@@ -655,7 +655,7 @@ static void spoilt_configurations(void **state)
     SPOILT(good, reading.ok = 2);
     SPOILT(good, reading.ok = 0);
     SPOILT(good, reading.line = 1);
-    SPOILT(good, reading.reserved[6] = 1);
+    SPOILT(good, reading.reserved[2] = 1);
     SPOILT(good, reading.word[0] = 'x');
     SPOILT(good, reading.reason[0] = 'x');
     SPOILT(good, reading.config.listener_count = 0);
@@ -669,7 +669,9 @@ static void spoilt_configurations(void **state)
     SPOILT(good, reading.config.ovn = 0);
     SPOILT(good, reading.config.daemonize = 2);
     SPOILT(good, reading.config.given = 1);
-    SPOILT(good, reading.config.reserved[0] = 1);
+    SPOILT(good, reading.config.agent_port = 1);
+    SPOILT(good, reading.config.agent_host[0] = 'a');
+    SPOILT(good, (reading.config.agent_host[0] = 'a', reading.config.agent_port = 1));
     SPOILT(good, strcpy(reading.config.netns, "other"));
     SPOILT(good, strcpy(reading.config.state_path, "/"));
     SPOILT(good, strcpy(reading.config.backend, "/etc/../x"));

@@ -276,7 +276,7 @@ static const char *take_bind_interface(struct directives *state, const struct di
 
 static uint8_t identity_of(const char *header)
 {
-    uint8_t identity = IDENTITY_COUNT - 1;
+    uint8_t identity = IDENTITY_OVN_ROUTER;
 
     while (identity != IDENTITY_NONE && strcmp(header, identity_header_name(identity)) != 0)
         identity--;

@@ -186,10 +186,10 @@ static const char *take_use(struct directives *state, const struct directive *di
 /* Without effect: it is the frontend's time for requests, and the backends' for the server, that count. */
 static const char *take_time(struct directives *state, const struct directive *directive, char *const *words)
 {
-    uint32_t time;
+    uint32_t given;
 
     (void)directive;
-    return directive_read_time(words[2], &time)
+    return directive_read_time(words[2], &given)
                ? NULL
                : directive_wrong(state, 2, "not a time, as 30s, 500ms or 2m");
 }
@@ -198,13 +198,13 @@ static const char *take_backend_time(struct directives *state, const struct dire
                                      char *const *words)
 {
     const bool connect = strcmp(words[1], "connect") == 0;
-    uint32_t *time = &host.times[connect ? TIME_CONNECT : TIME_SERVER];
+    uint32_t *common = &host.times[connect ? TIME_CONNECT : TIME_SERVER];
     const char *wrong = directive_take_timeout(state, directive, words);
     const uint32_t now = connect ? state->config.worker.timeout_connect : state->config.worker.timeout_server;
 
-    if (wrong == NULL && *time != 0 && *time != now)
+    if (wrong == NULL && *common != 0 && *common != now)
         wrong = directive_wrong(state, 2, "another time than in the backends before it");
-    *time = now;
+    *common = now;
     return wrong;
 }
 
@@ -225,9 +225,28 @@ static const char *take_value(struct directives *state, const struct directive *
     return NULL;
 }
 
+/* The last colon is the port's, with and without brackets around an IPv6 address. */
+static const char *set_server(struct directives *state, const char *word)
+{
+    char name[ENDPOINT_HOST_SIZE];
+    const char *colon = strrchr(word, ':');
+    uint32_t port;
+
+    if (colon == NULL || !text_number(colon + 1, 1, UINT16_MAX, &port))
+        return "not HOST:PORT";
+    const bool bracketed = word[0] == '[' && colon[-1] == ']';
+    const size_t length = (size_t)(colon - word) - (bracketed ? 2 : 0);
+    if (length >= sizeof(name))
+        return "too long for the name of a host";
+    memcpy(name, word + bracketed, length);
+    name[length] = '\0';
+    return config_set_agent(&state->config, name, port);
+}
+
 static const char *take_server(struct directives *state, const struct directive *directive,
                                char *const *words)
 {
+    (void)directive;
     if (!text_is_name(words[1], CONFIG_NAME_SIZE - 1))
         return directive_wrong(state, 1, "not a server's name");
     current()->server = true;
@@ -236,7 +255,7 @@ static const char *take_server(struct directives *state, const struct directive 
                    ? NULL
                    : directive_wrong(state, 2, "another server than in the backends before it");
     host.server = words[2];
-    return directive_wrong(state, 2, config_set_plain(&state->config, directive->is.key, words[2]));
+    return directive_wrong(state, 2, set_server(state, words[2]));
 }
 
 #define FRONTEND(pattern, taker)                                                                             \
@@ -304,7 +323,7 @@ const struct directive hostproxy_table[HOSTPROXY_DIRECTIVES] = {
     VALUE(INSTANCE_ID_HEADER, VALUE_ID),
     VALUE(INSTANCE_TENANT_HEADER, VALUE_TENANT),
     VALUE(INSTANCE_SIGNATURE_HEADER, VALUE_SIGNATURE),
-    {SECTION_BACKEND, false, "server * *", take_server, {.key = "metadata_server"}},
+    BACKEND("server * *", take_server),
 };
 
 /* Find each guest's backend. @return NULL, or what is wrong at `at` */

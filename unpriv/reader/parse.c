@@ -44,7 +44,7 @@ void parse_file(char *text, size_t length, struct reading *out)
     config_default(&state.config);
     hostproxy_begin();
     if (length > READING_FILE_MAX) {
-        reading_refuse(out, 0, NULL, "the file is larger than 8 MiB");
+        reading_refuse(out, 0, NULL, "the file is larger than 16 MiB");
         return;
     }
     if (!take_lines(&state, text, length, out))
