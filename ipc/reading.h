@@ -15,7 +15,7 @@
 
 #define READING_VERSION     2U
 #define READING_FILE_MAX    16777216U /* bytes of a file; Neutron writes 800 for a guest of a host */
-#define READING_WORD_SIZE   208      /* what text_append_quoted() makes of a word, and its NUL */
+#define READING_WORD_SIZE   208       /* what text_append_quoted() makes of a word, and its NUL */
 #define READING_REASON_SIZE CONFIG_ERROR_SIZE
 
 struct reading {

@@ -77,9 +77,9 @@ struct settings {
     METAWARD_TABLES(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    uint32_t max_instances;           /* guests known by records of their own; 0: none ever is */
     char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
                                          its address over TCP, ADDR:PORT, which the dialer connects to */
+    uint32_t max_instances;           /* guests known by records of their own; 0: none ever is */
     char monitor_path[SETTINGS_OWN_PATH_SIZE]; /* answered 200 by the worker itself; empty: none */
     char stats_path[SETTINGS_OWN_PATH_SIZE];   /* refused, with all below it; empty: none */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */

@@ -1,5 +1,5 @@
 /*
- * Looking up. See resolve.h for the theory.
+ * Finding the agent. See resolve.h for the theory.
  */
 #include "policy/resolve.h"
 
@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,7 +136,7 @@ static int ask_child(const char *host, uint16_t port, struct address *out)
     return error;
 }
 
-int resolve_agent(struct config *config, struct address *out)
+static int find_address(struct config *config, struct address *out)
 {
     char text[ADDRESS_TEXT_SIZE];
     bool named = !endpoint_literal(config->agent_host, config->agent_port, out);
@@ -147,4 +148,21 @@ int resolve_agent(struct config *config, struct address *out)
     if (named)
         report_event("event=agent-resolved host=%s address=%s", config->agent_host, text);
     return 0;
+}
+
+/* The socket itself need not be there yet. */
+static int open_directory(const char *path, int *out)
+{
+    char directory[SETTINGS_PATH_SIZE];
+    memcpy(directory, path, sizeof(directory));
+    strrchr(directory, '/')[0] = '\0';
+    *out = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *out >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
+}
+
+int resolve_agent(struct config *config, struct agent_place *out)
+{
+    *out = (struct agent_place){.directory = -1};
+    return settings_dialed(&config->worker) ? find_address(config, &out->address)
+                                            : open_directory(config->backend, &out->directory);
 }

@@ -1,5 +1,5 @@
 /*
- * From the agent's name to one address, by somebody without power.
+ * Where the agent is. Its name, where it has one, is looked up by somebody without power.
  *
  * The C library's resolver loads modules, reads files and parses what name servers say. So it runs in a child
  * of its own, unprivileged, alone in its PID namespace, with a bounded time; one fixed-size answer comes
@@ -11,17 +11,23 @@
 
 #include "ipc/config.h"
 
+/* What is known of the agent before anything is confined. */
+struct agent_place {
+    int directory;          /* O_PATH: of its socket; -1 for an agent over TCP */
+    struct address address; /* of an agent over TCP; else all zero */
+};
+
 /**
- * Find out the address of an agent over TCP: its host looked up, or taken as the address that it is.
+ * Find the agent: open the directory of its socket, or find out its address, its host being looked up or
+ * taken as the address that it is.
  *
  * Of several addresses it is the first, in the order of RFC 6724 as getaddrinfo() has it: one that this host
  * can reach stands before one that it can't. The answer holds for good; nothing is looked up again later.
  *
- * @param config agent_host and agent_port are looked at; worker.backend becomes the address's text
- * @param out    written only on success
- * @return 0, or STEP_RESOLVE, reported (ENOENT: no such name, EAGAIN: no name server answers now, ETIMEDOUT,
- * EBADMSG: the child is not itself)
+ * @param config finished; for an agent over TCP worker.backend becomes its address's text
+ * @return 0, or STEP_BACKEND_DIRECTORY or STEP_RESOLVE, reported (ENOENT: no such name, EAGAIN: no name
+ * server answers now, ETIMEDOUT, EBADMSG: the child is not itself)
  */
-int resolve_agent(struct config *config, struct address *out);
+int resolve_agent(struct config *config, struct agent_place *out);
 
 #endif
