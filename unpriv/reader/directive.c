@@ -94,8 +94,7 @@ static const char *take_server(struct directives *state, const struct directive 
     if (!text_is_name(words[1], CONFIG_NAME_SIZE - 1))
         return directive_wrong(state, 1, "not a server's name");
     if (words[2][0] != '/')
-        return directive_wrong(state, 2,
-                               "not the absolute path of a socket; agents over TCP are not supported yet");
+        return directive_wrong(state, 2, "not the absolute path of a socket");
     return directive_wrong(state, 2, set_path(state, directive->is.key, words[2]));
 }
 
