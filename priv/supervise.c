@@ -186,7 +186,7 @@ static int begin(void)
     if (!signals_hold() || !channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, self.config->network.uuid);
+    self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);
