@@ -6,10 +6,11 @@
 #define METAWARD_IPC_NETWORK_STATE_H
 
 enum network_state {
-    NETWORK_WAITING = 0, /* something that it needs is not there yet: tried again, and taken up when it comes */
-    NETWORK_SERVING,     /* every listener is there */
-    NETWORK_FAILED,      /* its configuration is not good: nothing will change that but a new one */
-    NETWORK_DRAINING,    /* takes no newcomers; removed by whoever asked for that */
+    NETWORK_WAITING =
+        0,            /* something that it needs is not there yet: tried again, and taken up when it comes */
+    NETWORK_SERVING,  /* every listener is there */
+    NETWORK_FAILED,   /* its configuration is not good: nothing will change that but a new one */
+    NETWORK_DRAINING, /* takes no newcomers; removed by whoever asked for that */
     NETWORK_STATE_COUNT
 };
 

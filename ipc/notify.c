@@ -21,14 +21,16 @@ static int manager_fd = -1;
 
 void notify_remember(void)
 {
-    const char *name = getenv("NOTIFY_SOCKET"), *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    const char *name = getenv("NOTIFY_SOCKET"), *interval = getenv("WATCHDOG_USEC"),
+               *pid = getenv("WATCHDOG_PID");
     char own[16];
     if (name != NULL && (name[0] == '/' || name[0] == '@') && strlen(name) < sizeof(manager.sun_path))
         memcpy(manager.sun_path, name, strlen(name));
     snprintf(own, sizeof(own), "%d", (int)getpid());
     if (interval == NULL || (pid != NULL && strcmp(pid, own) != 0))
         return;
-    for (const char *digit = interval; *digit >= '0' && *digit <= '9' && watchdog_ms < INT64_MAX / 100; digit++)
+    for (const char *digit = interval; *digit >= '0' && *digit <= '9' && watchdog_ms < INT64_MAX / 100;
+         digit++)
         watchdog_ms = watchdog_ms * 10 + (*digit - '0');
     watchdog_ms /= 2000; /* half of it, in milliseconds */
     if (watchdog_ms > WATCHDOG_MOST_MS)

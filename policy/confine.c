@@ -196,7 +196,8 @@ int confine_host(void)
 {
     static const int kept[] = {CAP_SYS_ADMIN, CAP_NET_BIND_SERVICE};
     int step = keep_only(kept, sizeof(kept) / sizeof(kept[0]));
-    return step == 0 && capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_PARTIAL ? STEP_CAPABILITIES : step;
+    return step == 0 && capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_PARTIAL ? STEP_CAPABILITIES
+                                                                                    : step;
 }
 
 bool confine_raise(__rlimit_resource_t resource, rlim_t value)

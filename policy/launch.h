@@ -1,5 +1,6 @@
 /*
- * The nursery's start and end: the one fork that still has power behind it (confine.h has the order of steps).
+ * The nursery's start and end: the one fork that still has power behind it (confine.h has the order of
+ * steps).
  */
 #ifndef METAWARD_POLICY_LAUNCH_H
 #define METAWARD_POLICY_LAUNCH_H
@@ -8,8 +9,8 @@
 #include "policy/facts.h"
 
 /**
- * Clone a child into namespaces of its own, confine it and execute the worker's executable in it. A child that
- * fails says so in a MSG_FAILED on its channel, and ends.
+ * Clone a child into namespaces of its own, confine it and execute the worker's executable in it. A child
+ * that fails says so in a MSG_FAILED on its channel, and ends.
  *
  * @param confinement its root is made here; its descriptors stay the caller's
  * @param name        what the process list shows of it

@@ -20,8 +20,8 @@ struct prepared {
 };
 
 /** What a nursery is confined by; `end` is its end of its channel. */
-static inline struct confinement prepare_confinement(const struct config *config, const struct prepared *prepared,
-                                                     int end)
+static inline struct confinement prepare_confinement(const struct config *config,
+                                                     const struct prepared *prepared, int end)
 {
     return (struct confinement){.uid = prepared->account.uid,
                                 .gid = prepared->account.gid,

@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKER_SLOT     0
-#define START_MOST_MS   10000 /* a nursery that is not ready by then hangs */
+#define WORKER_SLOT   0
+#define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
 
 enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 

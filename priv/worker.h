@@ -22,9 +22,9 @@ struct worker_owner {
     struct channel *nursery;
     const struct settings *settings;
     const struct facts *facts;
-    bool settled; /* the power to look at a worker's namespaces and descriptors is gone */
+    bool settled;   /* the power to look at a worker's namespaces and descriptors is gone */
     bool log_apart; /* the parent's own log is none of the workers' */
-    bool lasting; /* no worker's failure ends the program: another one is always tried */
+    bool lasting;   /* no worker's failure ends the program: another one is always tried */
     bool (*hand_over)(struct worker *worker); /* send it what it serves; false: it takes nothing */
     int (*serving)(struct worker *worker);    /* it serves, maybe not for the first time */
 };

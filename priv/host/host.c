@@ -13,6 +13,7 @@
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
 #include "priv/host/workers.h"
@@ -133,13 +134,8 @@ static int settle(void)
         return report_failed(STEP_FILTER, errno, "parent");
     step = self.milestones->confined(0);
     if (step == 0)
-        host_reload();
+        load_begin();
     return step;
-}
-
-void host_reload(void)
-{
-    notify_tell("READY=1");
 }
 
 void host_drain(void)

@@ -3,9 +3,9 @@
  *
  * It is the single network's program (main.c) up to the point where that supervises one worker. From there on
  * it has a table of networks (networks.h) that live in namespaces (namespaces.h) and are served by workers
- * (workers.h), and one loop (ipc/loop.h) for all of it, in which nothing waits. Once the first worker serves it
- * keeps two capabilities, to enter namespaces and to listen at port 80, and a filter of its own (POLICY_HOST);
- * only then are the networks' files read and their namespaces entered.
+ * (workers.h), and one loop (ipc/loop.h) for all of it, in which nothing waits. Once the first worker serves
+ * it keeps two capabilities, to enter namespaces and to listen at port 80, and a filter of its own
+ * (POLICY_HOST); only then are the networks' files read and their namespaces entered.
  */
 #ifndef METAWARD_PRIV_HOST_HOST_H
 #define METAWARD_PRIV_HOST_HOST_H
@@ -29,8 +29,5 @@ void host_unwatched(void);
 
 /** Finish the requests in flight, then end. */
 void host_drain(void);
-
-/** Read all files again and apply what differs. */
-void host_reload(void);
 
 #endif

@@ -118,7 +118,8 @@ struct host_network *networks_in(const char *netns)
 void networks_state(struct host_network *network, enum network_state state, const char *why, int error)
 {
     bool same = network->state == state && network->why == why && network->error == error;
-    bool news = (state == NETWORK_WAITING && why != NULL) || (state == NETWORK_SERVING && network->why != NULL);
+    bool news =
+        (state == NETWORK_WAITING && why != NULL) || (state == NETWORK_SERVING && network->why != NULL);
     if (network->state != state)
         network->since = clock_now();
     counts[network->state]--;
@@ -236,7 +237,8 @@ static void change_listeners(struct host_network *network, const struct network_
     bool kept[SPEC_LISTENERS_MAX] = {false}, filled[SPEC_LISTENERS_MAX] = {false};
     for (unsigned j = 0; j < spec->listener_count; j++) {
         for (unsigned i = 0; i < network->spec.listener_count && !filled[j]; i++) {
-            if (kept[i] || memcmp(&spec->listeners[j], &network->spec.listeners[i], sizeof(struct address)) != 0)
+            if (kept[i] ||
+                memcmp(&spec->listeners[j], &network->spec.listeners[i], sizeof(struct address)) != 0)
                 continue;
             fresh[j] = old[i];
             kept[i] = filled[j] = true;
@@ -280,7 +282,8 @@ static struct host_network *make(const struct network_spec *spec, enum network_o
     struct host_network *network = &table[place];
     *network = (struct host_network){.spec = *spec, .origin = (uint8_t)origin, .used = true, .netns = -1};
     for (unsigned i = 0; i < SPEC_LISTENERS_MAX; i++)
-        network->listeners[i] = (struct host_listener){.fd = -1, .slot = (uint16_t)i, .has_slot = own_workers};
+        network->listeners[i] =
+            (struct host_listener){.fd = -1, .slot = (uint16_t)i, .has_slot = own_workers};
     network->since = clock_now();
     network->load = load;
     counts[NETWORK_WAITING]++;
@@ -296,8 +299,8 @@ static uint32_t refuse(int netns, const char **why, const char *reason)
     return NETWORKS_NONE;
 }
 
-uint32_t networks_add(const struct network_spec *spec, int netns, enum network_origin origin, const char *file,
-                      const char **why)
+uint32_t networks_add(const struct network_spec *spec, int netns, enum network_origin origin,
+                      const char *file, const char **why)
 {
     uint32_t place = networks_find(spec->network.uuid);
     struct host_network *network = place != NETWORKS_NONE ? &table[place] : NULL;

@@ -73,11 +73,11 @@ struct host_network {
  * @param why    where it can't be: a constant string
  * @return its place, or NETWORKS_NONE
  */
-uint32_t networks_add(const struct network_spec *spec, int netns, enum network_origin origin, const char *file,
-                      const char **why);
+uint32_t networks_add(const struct network_spec *spec, int netns, enum network_origin origin,
+                      const char *file, const char **why);
 
-/** Keep a file of the networks' directory that is no good: a failed network without id, or a remark on the one
- * that the file described before, which goes on. */
+/** Keep a file of the networks' directory that is no good: a failed network without id, or a remark on the
+ * one that the file described before, which goes on. */
 void networks_bad_file(const char *file, const char *detail);
 
 /** Close a network's listeners and connections, and forget it. @return false where there is none */
@@ -90,7 +90,8 @@ bool networks_drain(const char *uuid);
 /** The place of a network with this id; NETWORKS_NONE where there is none. `uuid` as in struct network. */
 uint32_t networks_find(const char *uuid);
 
-/** The first place at or after `place` that is taken by a wanted network or a bad file; NETWORKS_NONE ends. */
+/** The first place at or after `place` that is taken by a wanted network or a bad file; NETWORKS_NONE ends.
+ */
 uint32_t networks_next(uint32_t place);
 
 /** What is at a place; NULL where nothing is. */

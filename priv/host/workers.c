@@ -20,11 +20,11 @@ struct host_worker {
     struct timer timer;
     uint16_t networks, queue, queue_last, next_start; /* chains: a place plus one; 0 ends */
     uint32_t count;                                   /* of its networks */
-    bool begun;    /* it is wanted: started, or to be started */
-    bool queued;   /* it waits for its turn to be started */
-    bool starting; /* one of STARTS_AT_ONCE */
-    bool alive;    /* started, and its end was not told yet */
-    bool leaving;  /* is to end when it has nothing left to do */
+    bool begun;                                       /* it is wanted: started, or to be started */
+    bool queued;                                      /* it waits for its turn to be started */
+    bool starting;                                    /* one of STARTS_AT_ONCE */
+    bool alive;                                       /* started, and its end was not told yet */
+    bool leaving;                                     /* is to end when it has nothing left to do */
 };
 
 static struct host_worker table[MESSAGE_SLOTS];
@@ -151,7 +151,8 @@ static void after(struct host_worker *w, int step)
         retire(w);
         return;
     }
-    if (worker->channel.fd >= 0 && !loop_watch(&w->channel, worker->channel.fd, done ? EPOLLIN : EPOLLIN | EPOLLOUT))
+    if (worker->channel.fd >= 0 &&
+        !loop_watch(&w->channel, worker->channel.fd, done ? EPOLLIN : EPOLLIN | EPOLLOUT))
         host_unwatched();
     if (worker->log.relay >= 0 && !loop_watch(&w->relay, worker->log.relay, worker->log.waits ? 0 : EPOLLIN))
         host_unwatched();

@@ -6,8 +6,8 @@
  * is empty. After a worker's death all its networks are put in the queue of the next one. Nothing waits, and
  * no worker's trouble is another's.
  *
- * Shared: as many workers as configured, a new network goes to the one with the fewest. Own: a worker for each
- * network, in the slot that is the network's place, started when the network has its first listener.
+ * Shared: as many workers as configured, a new network goes to the one with the fewest. Own: a worker for
+ * each network, in the slot that is the network's place, started when the network has its first listener.
  */
 #ifndef METAWARD_PRIV_HOST_WORKERS_H
 #define METAWARD_PRIV_HOST_WORKERS_H
@@ -34,7 +34,8 @@ void workers_assign(uint32_t place);
 /** Something about the network has changed: tell its worker what that does not know. */
 void workers_tell(uint32_t place);
 
-/** The worker in a slot ended, with `status` as wait4() gives it. @return 0, or the step that failed, reported */
+/** The worker in a slot ended, with `status` as wait4() gives it. @return 0, or the step that failed,
+ * reported */
 int workers_ended(uint16_t slot, int status);
 
 /** Have all finish the requests in flight and end. */
