@@ -70,8 +70,8 @@ static bool listeners_valid(const struct config *config)
 /* All that a file can set and that has more forms than settings_valid() looks at. */
 static bool parts_valid(const struct config *config)
 {
-    const bool one = (config->given_network == 1 && config->given_router == 0) ||
-                     (config->given_network == 0 && config->given_router == 1);
+    const bool one = config->given_network <= 1 && config->given_router <= 1 && config->host_proxy <= 1 &&
+                     config->given_network + config->given_router + config->host_proxy == 1;
 
     return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
            (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
@@ -99,6 +99,9 @@ static void copy_settable(struct config *to, const struct config *from)
     to->given_network = from->given_network;
     to->given_router = from->given_router;
     to->ovn = from->ovn;
+    to->host_proxy = from->host_proxy;
+    memcpy(to->worker.monitor_path, from->worker.monitor_path, sizeof(to->worker.monitor_path));
+    memcpy(to->worker.stats_path, from->worker.stats_path, sizeof(to->worker.stats_path));
     memcpy(to->backend, from->backend, sizeof(to->backend));
     memcpy(to->agent_host, from->agent_host, sizeof(to->agent_host));
     to->agent_port = from->agent_port;
@@ -129,6 +132,8 @@ bool reading_valid(const struct reading *reading)
         return false;
     if (reading->ok == 1)
         return reading->line == 0 && reading->word[0] == '\0' && reading->reason[0] == '\0' &&
-               config_valid(&reading->config);
-    return reading->reason[0] != '\0' && bytes_zero(&reading->config, sizeof(reading->config));
+               config_valid(&reading->config) &&
+               reading->instances <= (reading->config.host_proxy ? INSTANCES_MOST : 0);
+    return reading->instances == 0 && reading->reason[0] != '\0' &&
+           bytes_zero(&reading->config, sizeof(reading->config));
 }
