@@ -124,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .line = 2048, .head = 8192, .fields = 64, .body = 65536, .methods = SETTINGS_METHODS_ALL};
     static struct http_request request;
     static struct settings settings;
+    static struct network network;
     static char out[32768];
     const unsigned choice = take_control(data, &size);
     const size_t small_size = take_control(data, &size) << 2;
@@ -133,18 +134,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
 
     settings_default(&settings);
-    memcpy(settings.uuid, UUID, sizeof UUID);
-    settings.identity = (uint8_t)(IDENTITY_NEUTRON_NETWORK + choice % 4);
+    memcpy(network.uuid, UUID, sizeof UUID);
+    network.identity = (uint8_t)(IDENTITY_NEUTRON_NETWORK + choice % 4);
     settings.forward_all = choice & 4 ? 1 : 0;
     const size_t body_length = choice << 4;
-    const size_t length = http_rewrite(&request, bytes, &settings, GUEST, body_length, out, sizeof out);
+    const size_t length =
+        http_rewrite(&request, bytes, &settings, &network, GUEST, body_length, out, sizeof out);
     CHECK(length > 0);
-    check_start(&request, out, length, identity_header_name(settings.identity));
+    check_start(&request, out, length, identity_header_name(network.identity));
     check_output(&request, bytes, out, length, body_length);
 
     char *small = malloc(small_size + 1);
     CHECK(small);
-    const size_t fitted = http_rewrite(&request, bytes, &settings, GUEST, body_length, small, small_size);
+    const size_t fitted =
+        http_rewrite(&request, bytes, &settings, &network, GUEST, body_length, small, small_size);
     CHECK(fitted == (small_size < length ? 0 : length));
     CHECK(memcmp(small, out, fitted) == 0);
     free(small);

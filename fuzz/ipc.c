@@ -52,8 +52,6 @@ static void send_packet(int fd, uint8_t *bytes, size_t length, unsigned count)
 
 static void check_settings(const struct settings *settings)
 {
-    CHECK(identity_header_name(settings->identity) != NULL);
-    CHECK(text_is_uuid(settings->uuid, strlen(settings->uuid)));
     CHECK(settings->backend[0] == '/' && strlen(settings->backend) < SETTINGS_PATH_SIZE);
     CHECK(strrchr(settings->backend, '/') == settings->backend && settings->backend[1] != '\0');
     CHECK(settings->forward_count <= SETTINGS_FORWARD_MAX && settings->forward_all <= 1);
@@ -62,13 +60,8 @@ static void check_settings(const struct settings *settings)
         CHECK(!header_is_protected(name, strlen(name)) && !header_is_hop_by_hop(name, strlen(name)));
         CHECK(strpbrk(name, "_ :\r\n\t") == NULL && name[0] != '\0');
     }
-    CHECK(settings->log_facility <= 23 && strpbrk(settings->log_tag, " :[\n") == NULL);
-    for (unsigned i = 0; i < SETTINGS_RATES; i++) {
-        const struct rate_limit *rate = &settings->rate[i];
-        CHECK((rate->period_s == 0) == (rate->limit == 0));
-        CHECK(rate->period_s <= 86400 && rate->limit <= 1000000);
-    }
-    CHECK(settings->rate[0].limit != 0 || (settings->rate[1].limit == 0 && !settings->rate_shadow));
+    CHECK(settings->log_facility <= 23 && log_tag_valid(settings->log_tag));
+    CHECK(strpbrk(settings->log_tag, " :[\n") == NULL);
     CHECK(settings->max_connections >= settings->max_connections_per_source);
     CHECK(settings->max_in_flight >= settings->max_in_flight_per_source);
     CHECK(settings->max_request_line + SETTINGS_HEAD_RESERVE <= settings->max_upstream_request);
@@ -76,8 +69,26 @@ static void check_settings(const struct settings *settings)
 #define RANGE(name, standard, least, most, meaning)                                                          \
     CHECK((uint64_t)settings->name + 1 > (least) && settings->name <= (most));
     METAWARD_LIMITS(RANGE)
+    METAWARD_TABLES(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
+}
+
+static void check_network(const struct network *network)
+{
+    if (network->identity == IDENTITY_INSTANCE) {
+        CHECK(network->uuid[0] == '\0');
+    } else {
+        CHECK(identity_header_name(network->identity) != NULL);
+        CHECK(text_is_uuid(network->uuid, strlen(network->uuid)));
+    }
+    CHECK(strpbrk(network->log_tag, " :[\n") == NULL);
+    for (unsigned i = 0; i < NETWORK_RATES; i++) {
+        const struct rate_limit *rate = &network->rate[i];
+        CHECK((rate->period_s == 0) == (rate->limit == 0));
+        CHECK(rate->period_s <= 86400 && rate->limit <= 1000000);
+    }
+    CHECK(network->rate[0].limit != 0 || (network->rate[1].limit == 0 && !network->rate_shadow));
 }
 
 static void check_address(const struct address *address)
@@ -93,11 +104,15 @@ static void check_address(const struct address *address)
 static void check_message(const struct message *message)
 {
     CHECK(message->version == MESSAGE_VERSION && message->type > MSG_NONE && message->type < MSG_COUNT);
-    CHECK(message->slot < MESSAGE_SLOTS && message->sequence != 0);
+    const bool listener = message->type == MSG_LISTENER || message->type == MSG_UNLISTEN;
+    CHECK(message->slot < (listener ? MESSAGE_LISTENERS : MESSAGE_SLOTS) && message->sequence != 0);
+    CHECK(message->network < MESSAGE_NETWORKS);
     CHECK(message->type == MSG_EXITED || (message->status >= 0 && message->status < 4096));
     CHECK(message->step == 0 || strcmp(step_what(message->step), step_what(0)) != 0);
     if (message->type == MSG_SETTINGS)
         check_settings(&message->body.settings);
+    if (message->type == MSG_NETWORK)
+        check_network(&message->body.network);
     if (message->type == MSG_LISTENER)
         check_address(&message->body.address);
 }

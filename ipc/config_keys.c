@@ -75,12 +75,17 @@ static const char *set_name_or_path(struct config *config, const struct config_k
     return value[0] == '/' ? set_path(config, key, value) : set_name(config, key, value);
 }
 
+static const char *set_agent(struct config *config, const struct config_key *key, const char *value)
+{
+    return endpoint_split(value, member(config, key->offset), &config->agent_port);
+}
+
 static const char *set_identity_value(struct config *config, const struct config_key *key, const char *value)
 {
     uint8_t *times = member(config, key->offset);
 
     if (!text_is_uuid(value, strnlen(value, UUID_LENGTH + 1)) ||
-        !text_store(config->worker.uuid, SETTINGS_UUID_SIZE, value))
+        !text_store(config->network.uuid, NETWORK_UUID_SIZE, value))
         return "not a UUID";
     if (*times < UINT8_MAX)
         ++*times;
@@ -229,7 +234,7 @@ static const char *set_facility(struct config *config, const struct config_key *
 
 static const char *set_tag(struct config *config, const struct config_key *key, const char *value)
 {
-    if (!log_tag_valid(value) || !text_store(member(config, key->offset), SETTINGS_TAG_SIZE, value))
+    if (!log_tag_valid(value) || !text_store(member(config, key->offset), NETWORK_TAG_SIZE, value))
         return "not 1 to 79 printable characters without blanks, ':' and '['";
     return NULL;
 }
@@ -251,9 +256,9 @@ static const char *set_rate(struct config *config, const struct config_key *key,
         return "not 1 to 1000000 requests";
     if (!text_milliseconds(slash + 1, 1000, RATE_PERIOD_MOST * 1000, &period) || period % 1000 != 0)
         return "not a time of 1 to 86400 whole seconds";
-    while (used < SETTINGS_RATES && rate[used].limit != 0)
+    while (used < NETWORK_RATES && rate[used].limit != 0)
         used++;
-    if (used == SETTINGS_RATES)
+    if (used == NETWORK_RATES)
         return "more than two rates";
     rate[used] = (struct rate_limit){.period_s = period / 1000, .limit = limit};
     return NULL;
@@ -292,6 +297,9 @@ const struct config_key config_keys[] = {
      .set = set_name_or_path, AT(netns), .most = CONFIG_PATH_SIZE},
     {"metadata_proxy_socket", "PATH", "The metadata agent's socket (metadata_proxy below the state path).",
      CONFIG_VALUE, .set = set_path, AT(backend), .most = SETTINGS_PATH_SIZE},
+    {"metadata_address", "HOST:PORT",
+     "The metadata agent over TCP, in place of its socket; a name is looked up once, at the start.",
+     CONFIG_VALUE, .set = set_agent, AT(agent_host)},
     {"state_path", "PATH", "Where Neutron keeps its files (/var/lib/neutron).", CONFIG_VALUE, .set = set_path,
      AT(state_path), .most = CONFIG_PATH_SIZE},
     {"user", "NAME|UID", "Run the worker as this user, never root (metaward, else nobody).", CONFIG_VALUE,
@@ -309,12 +317,12 @@ const struct config_key config_keys[] = {
     {"log_facility", "NAME", "The facility of syslog lines, kern to local7 (daemon).", CONFIG_VALUE,
      .set = set_facility, AT(worker.log_facility)},
     {"log_tag", "WORD", "The tag of syslog lines (metaward- and the UUID).", CONFIG_VALUE, .set = set_tag,
-     AT(worker.log_tag)},
+     AT(network.log_tag)},
     {"rate_limit", "N/PERIOD",
      "At most N requests of a guest within any PERIOD, as 100/60s; twice for bursts as well (no limit).",
-     CONFIG_VALUE, .repeated = 1, .set = set_rate, AT(worker.rate)},
+     CONFIG_VALUE, .repeated = 1, .set = set_rate, AT(network.rate)},
     {"rate_limit_shadow", NULL, "Log requests beyond a rate, but let them pass.", CONFIG_FLAG,
-     .set = set_flag, AT(worker.rate_shadow)},
+     .set = set_flag, AT(network.rate_shadow)},
     {"forward_headers", "all|list|NAME,...",
      "Headers of guests that reach the agent: a short list, all but the protected ones, or these (list).",
      CONFIG_VALUE, .set = set_forward, AT(worker.forward)},

@@ -3,7 +3,11 @@
  */
 #include "ipc/logsocket.h"
 
+#include "ipc/clock.h"
 #include "ipc/report.h"
+#include "ipc/steps.h"
+
+#include <errno.h>
 
 #include <poll.h>
 #include <stddef.h>
@@ -14,6 +18,8 @@
 #define LINE_MOST 2048
 #define LINES_MOST                                                                                           \
     64 /* in one turn: a worker that never stops writing must not keep the parent from the rest */
+
+#define RETRY_MS 1000
 
 #define KIND (SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
@@ -30,7 +36,12 @@ bool logsocket_open(enum log_target target, struct logsocket *out)
     if (target != LOG_TO_SYSLOG)
         return true;
     out->own = socket(AF_UNIX, KIND, 0);
-    return out->own >= 0;
+    if (out->own < 0 || logsocket_to_device(out->own))
+        return out->own >= 0;
+    report_event("event=log-absent path=/dev/log error=%s will=\"connect when it appears\"",
+                 errno_name(errno));
+    out->due = clock_now() + RETRY_MS;
+    return true;
 }
 
 bool logsocket_renew(struct logsocket *log)
@@ -58,11 +69,18 @@ bool logsocket_renew(struct logsocket *log)
     return log->worker >= 0;
 }
 
-bool logsocket_connect(const struct logsocket *log)
+void logsocket_broken(struct logsocket *log)
 {
-    if (log->target != LOG_TO_SYSLOG)
-        return true;
-    return logsocket_to_device(log->own) && (log->worker < 0 || logsocket_to_device(log->worker));
+    if (log->target == LOG_TO_SYSLOG && log->due == 0)
+        log->due = clock_now();
+}
+
+void logsocket_retry(struct logsocket *log, int64_t now)
+{
+    if (log->due == 0 || now < log->due)
+        return;
+    bool connected = logsocket_to_device(log->own) && (log->worker < 0 || logsocket_to_device(log->worker));
+    log->due = connected ? 0 : now + RETRY_MS;
 }
 
 bool logsocket_stderr_has_room(void)

@@ -13,17 +13,24 @@
 #include "ipc/settings.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/un.h>
 
 struct logsocket {
     enum log_target target;
-    int own;    /* the parent's, for syslog; else -1 */
-    int worker; /* handed to the worker that is started next */
-    int relay;  /* to be copied to stderr, for stderr; else -1 */
-    bool waits; /* lines are waiting because stderr has no room: wait for POLLOUT there, not for the relay */
+    int own;     /* the parent's, for syslog; else -1 */
+    int worker;  /* handed to the worker that is started next */
+    int relay;   /* to be copied to stderr, for stderr; else -1 */
+    int64_t due; /* when to connect to syslog again, as clock_now() counts; 0: it is connected */
+    bool waits;  /* lines are waiting because stderr has no room: wait for POLLOUT there, not for the relay */
 };
 
-/** Open the parent's own, and none for a worker yet. @return false with errno set */
+/**
+ * Open the parent's own, and none for a worker yet. An absent /dev/log is told, and is no failure: it may
+ * come.
+ *
+ * @return false with errno set
+ */
 bool logsocket_open(enum log_target target, struct logsocket *out);
 
 /** Connect one datagram socket to /dev/log. @return false with errno set */
@@ -32,12 +39,11 @@ bool logsocket_to_device(int fd);
 /** Make a new one for the next worker, and close the last worker's. @return false with errno set */
 bool logsocket_renew(struct logsocket *log);
 
-/**
- * Connect to /dev/log (again), the parent's and the worker's; nothing to do for the other targets.
- *
- * @return false with errno set. An absent /dev/log is no failure of the start: it may come
- */
-bool logsocket_connect(const struct logsocket *log);
+/** It is broken: connect again as soon as logsocket_retry() is called. */
+void logsocket_broken(struct logsocket *log);
+
+/** Connect to /dev/log again, the parent's and the worker's, where that is due at `now`. */
+void logsocket_retry(struct logsocket *log, int64_t now);
 
 /**
  * Copy lines that are there to stderr: a bounded number, as long as stderr has room, and every control

@@ -7,6 +7,7 @@
 #include "ipc/message.h"
 
 #include "ipc/steps.h"
+#include "ipc/text.h"
 
 #include <string.h>
 
@@ -16,12 +17,15 @@
 /* Fields that a type uses. */
 enum use {
     USES_NOTHING = 0,
-    USES_SLOT = 1 << 0,
+    USES_SLOT = 1 << 0,   /* of a worker */
     USES_ERRNO = 1 << 1,  /* .status is an errno, or 0 */
     USES_EXITED = 1 << 2, /* .status is what wait4() gives for a process that ended */
     USES_STEP = 1 << 3,
     USES_SETTINGS = 1 << 4,
     USES_ADDRESS = 1 << 5,
+    USES_LISTENER = 1 << 6, /* .slot is that of a listener */
+    USES_NUMBER = 1 << 7,   /* .network */
+    USES_NETWORK = 1 << 8,  /* .body.network */
 };
 
 static const struct {
@@ -34,7 +38,10 @@ static const struct {
     [MSG_NURSERY_READY] = {PHASE_PARENT_NURSERY_START, USES_NOTHING, 0},
     [MSG_EXITED] = {PHASE_PARENT_NURSERY, USES_SLOT | USES_EXITED, 0},
     [MSG_SETTINGS] = {PHASE_WORKER_START, USES_SETTINGS, 0},
-    [MSG_LISTENER] = {PHASE_WORKER_LISTENERS, USES_SLOT | USES_ADDRESS, 1},
+    [MSG_NETWORK] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_NUMBER | USES_NETWORK, 0},
+    [MSG_LISTENER] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_LISTENER | USES_NUMBER | USES_ADDRESS, 1},
+    [MSG_UNLISTEN] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_LISTENER, 0},
+    [MSG_REMOVE] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_NUMBER, 0},
     [MSG_SERVE] = {PHASE_WORKER_LISTENERS, USES_NOTHING, 0},
     [MSG_DRAIN] = {PHASE_WORKER, USES_NOTHING, 0},
     [MSG_READY] = {PHASE_PARENT_WORKER_START, USES_NOTHING, 0},
@@ -105,16 +112,6 @@ static bool status_valid(int32_t status, unsigned uses)
     return status == 0;
 }
 
-static bool all_zero(const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    unsigned char any = 0;
-
-    for (size_t i = 0; i < length; i++)
-        any |= at[i];
-    return any == 0;
-}
-
 static bool body_valid(const struct message *message, unsigned uses)
 {
     size_t used = 0;
@@ -127,18 +124,30 @@ static bool body_valid(const struct message *message, unsigned uses)
         used = sizeof(message->body.address);
         if (!address_valid(&message->body.address))
             return false;
+    } else if (uses & USES_NETWORK) {
+        used = sizeof(message->body.network);
+        if (network_valid(&message->body.network) != NULL)
+            return false;
     }
-    return all_zero((const char *)&message->body + used, sizeof(message->body) - used);
+    return bytes_zero((const char *)&message->body + used, sizeof(message->body) - used);
+}
+
+/* How many slots there are to name; the first one stands for none where a type names none. */
+static unsigned slots(unsigned uses)
+{
+    if (uses & USES_LISTENER)
+        return MESSAGE_LISTENERS;
+    return uses & USES_SLOT ? MESSAGE_SLOTS : 1;
 }
 
 bool message_valid(const struct message *message, unsigned descriptors)
 {
     if (message->version != MESSAGE_VERSION || !known(message->type) || message->sequence == 0)
         return false;
-    if (message->reserved != 0 || message->reserved2 != 0 || descriptors != types[message->type].descriptors)
+    if (message->reserved != 0 || descriptors != types[message->type].descriptors)
         return false;
     unsigned uses = types[message->type].uses;
-    if (message->slot >= (uses & USES_SLOT ? MESSAGE_SLOTS : 1))
+    if (message->slot >= slots(uses) || message->network >= (uses & USES_NUMBER ? MESSAGE_NETWORKS : 1))
         return false;
     if (uses & USES_STEP ? !is_step(message->step) : message->step != 0)
         return false;

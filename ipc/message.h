@@ -13,24 +13,30 @@
 #define METAWARD_IPC_MESSAGE_H
 
 #include "ipc/address.h"
+#include "ipc/network.h"
 #include "ipc/settings.h"
 
 #define MESSAGE_VERSION         1
 #define MESSAGE_DESCRIPTORS_MAX 2
-#define MESSAGE_SLOTS           16 /* workers of one nursery, and listeners of one worker */
+#define MESSAGE_SLOTS           16    /* workers of one nursery */
+#define MESSAGE_NETWORKS        16384 /* of one worker, as settings.max_networks allows at most */
+#define MESSAGE_LISTENERS       16384 /* of one worker, as settings.max_listeners allows at most */
 
 enum message_type {
     MSG_NONE = 0,
     /* parent -> nursery */
     MSG_SPAWN, /* start a worker in .slot; descriptors: its channel, its log */
-    MSG_KILL,  /* SIGKILL the worker in .slot */
+    MSG_KILL,  /* end the worker in .slot, if it has not ended, and tell how it did */
     /* nursery -> parent */
     MSG_NURSERY_READY, /* confined and waiting */
     MSG_EXITED,        /* the worker in .slot ended with .status as wait4() gives it */
     /* parent -> worker */
     MSG_SETTINGS, /* .settings: reserve memory, confine */
-    MSG_LISTENER, /* .slot and .address: serve it; descriptor: a listening stream socket */
-    MSG_SERVE,    /* all listeners handed over: start accepting */
+    MSG_NETWORK,  /* .body.network: serve it as number .network, or change the one that has this number */
+    MSG_LISTENER, /* .body.address as listener .slot of .network; descriptor: a listening stream socket */
+    MSG_UNLISTEN, /* close listener .slot; connections that came through it stay */
+    MSG_REMOVE,   /* close the listeners and connections of .network at once; its number is free again */
+    MSG_SERVE,    /* the first networks and listeners are handed over: start accepting */
     MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
     /* worker -> parent */
     MSG_READY,      /* confined; waiting for listeners */
@@ -58,13 +64,14 @@ struct message {
     uint16_t version;  /* MESSAGE_VERSION */
     uint16_t type;     /* enum message_type */
     uint32_t sequence; /* counts the sender's messages on this channel from 1 */
-    uint16_t slot;
+    uint16_t slot;     /* of a worker or, in MSG_LISTENER and MSG_UNLISTEN, of a listener */
     uint16_t reserved;
     int32_t status;
-    int32_t step; /* enum step in MSG_FAILED */
-    uint32_t reserved2;
+    int32_t step;     /* enum step in MSG_FAILED */
+    uint32_t network; /* its number */
     union {
         struct settings settings;
+        struct network network;
         struct address address;
     } body;
 };

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -174,4 +175,10 @@ int pidfile_remove(struct pidfile *pidfile)
     close(pidfile->file);
     close(pidfile->directory);
     return result;
+}
+
+bool pidfile_own(const struct pidfile *file)
+{
+    setfsuid(file->owner);
+    return setfsuid((uid_t)-1) == (int)file->owner; /* this second call only asks */
 }

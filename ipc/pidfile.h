@@ -10,6 +10,7 @@
 
 #include "ipc/config.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define PIDFILE_ERROR_SIZE (CONFIG_PATH_SIZE + 64)
@@ -51,5 +52,13 @@ pid_t pidfile_holder(const char *path);
  * removal
  */
 int pidfile_remove(struct pidfile *pidfile);
+
+/**
+ * Take on the file system's user that may remove the file: without capabilities nobody but the owner of its
+ * directory can.
+ *
+ * @return false where the kernel did not let us
+ */
+bool pidfile_own(const struct pidfile *file);
 
 #endif

@@ -51,12 +51,9 @@ static int put_head(char line[LINE_SIZE], unsigned severity, const char *before_
 
     if (log_settings == NULL)
         return snprintf(line, LINE_SIZE, "%s: ", before_start);
-    if (log_target() == LOG_TO_SYSLOG) {
+    if (log_target() == LOG_TO_SYSLOG)
         snprintf(priority, sizeof(priority), "<%u>", log_settings->log_facility * 8U + severity);
-        if (log_settings->log_tag[0] != '\0')
-            return snprintf(line, LINE_SIZE, "%s%s: ", priority, log_settings->log_tag);
-    }
-    return snprintf(line, LINE_SIZE, "%smetaward-%s: ", priority, log_settings->uuid);
+    return snprintf(line, LINE_SIZE, "%s%s: ", priority, log_settings->log_tag);
 }
 
 static bool send_line(const char *line, int length)

@@ -6,6 +6,8 @@
  */
 #include "ipc/settings.h"
 
+#include "ipc/address.h"
+#include "ipc/instance.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -21,9 +23,8 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
                "the list fits");
 
 /* No padding: every byte of the structure has a name and is checked. */
-_Static_assert(sizeof(struct settings) == 8 + 4 + 14 * sizeof(uint32_t) + SETTINGS_UUID_SIZE +
-                                              SETTINGS_PATH_SIZE + SETTINGS_TAG_SIZE +
-                                              sizeof(((struct settings *)NULL)->rate) +
+_Static_assert(sizeof(struct settings) == 8 + 4 + 17 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
+                                              2 * SETTINGS_OWN_PATH_SIZE + NETWORK_TAG_SIZE +
                                               sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
@@ -33,8 +34,10 @@ void settings_default(struct settings *settings)
     settings->log_target = LOG_TO_SYSLOG;
     settings->log_facility = LOG_FACILITY_DAEMON;
     settings->methods = SETTINGS_METHODS_ALL;
+    text_append(settings->log_tag, sizeof(settings->log_tag), 0, "metaward");
 #define DEFAULT(name, standard, least, most, meaning) settings->name = (standard);
     METAWARD_LIMITS(DEFAULT)
+    METAWARD_TABLES(DEFAULT)
     METAWARD_TIMEOUTS(DEFAULT)
 #undef DEFAULT
     settings->forward_count = sizeof(standard_forward) / sizeof(standard_forward[0]);
@@ -73,31 +76,38 @@ static bool forward_valid(const struct settings *settings)
     return true;
 }
 
-/* The socket's one name in the worker's root: "/metadata_proxy". */
-static bool backend_valid(const char *path)
+/* The socket's one name in the worker's root: "/metadata_proxy"; or an address. */
+static bool backend_valid(const struct settings *settings)
 {
-    return text_stored_well(path, SETTINGS_PATH_SIZE) && text_is_path(path, SETTINGS_PATH_SIZE - 1) &&
-           path[1] != '\0' && strchr(path + 1, '/') == NULL;
+    const char *path = settings->backend;
+    struct address address;
+
+    if (!text_stored_well(path, SETTINGS_PATH_SIZE))
+        return false;
+    if (settings_dialed(settings))
+        return address_parse(path, &address) == NULL;
+    return text_is_path(path, SETTINGS_PATH_SIZE - 1) && path[1] != '\0' && strchr(path + 1, '/') == NULL;
+}
+
+bool settings_own_path_valid(const char *path)
+{
+    return text_is_path(path, SETTINGS_OWN_PATH_SIZE - 1) && path[1] != '\0' && strpbrk(path, "?#") == NULL;
+}
+
+static bool own_path_stored_well(const char *path)
+{
+    return text_stored_well(path, SETTINGS_OWN_PATH_SIZE) &&
+           (path[0] == '\0' || settings_own_path_valid(path));
+}
+
+static bool own_paths_differ(const struct settings *settings)
+{
+    return settings->monitor_path[0] == '\0' || strcmp(settings->monitor_path, settings->stats_path) != 0;
 }
 
 static bool in_range(uint32_t value, uint32_t least, uint32_t most)
 {
     return value >= least && value <= most;
-}
-
-/* The first place that is not used ends the list. */
-static bool rates_valid(const struct rate_limit rate[SETTINGS_RATES])
-{
-    bool ended = false;
-
-    for (size_t i = 0; i < SETTINGS_RATES; i++) {
-        const bool unused = rate[i].period_s == 0 && rate[i].limit == 0;
-        if (!unused && (ended || !in_range(rate[i].period_s, 1, RATE_PERIOD_MOST) ||
-                        !in_range(rate[i].limit, 1, RATE_LIMIT_MOST)))
-            return false;
-        ended = unused;
-    }
-    return true;
 }
 
 bool log_facility_read(const char *name, uint8_t *facility)
@@ -115,19 +125,6 @@ bool log_facility_read(const char *name, uint8_t *facility)
         }
     }
     return false;
-}
-
-bool log_tag_valid(const char *tag)
-{
-    size_t length = strnlen(tag, SETTINGS_TAG_SIZE);
-
-    if (length == 0 || length == SETTINGS_TAG_SIZE)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (tag[i] <= ' ' || tag[i] > '~' || tag[i] == ':' || tag[i] == '[')
-            return false;
-    }
-    return true;
 }
 
 /* What single ranges can't say. */
@@ -148,8 +145,6 @@ static const char *limits_together(const struct settings *settings)
 
 const char *settings_valid(const struct settings *settings)
 {
-    if (settings->identity == IDENTITY_NONE || settings->identity >= IDENTITY_COUNT)
-        return "identity";
     if (settings->log_target >= LOG_TO_COUNT)
         return "log_target";
     if (settings->log_level >= LOG_LEVEL_COUNT)
@@ -160,41 +155,30 @@ const char *settings_valid(const struct settings *settings)
         return "methods";
     if (settings->log_facility > LOG_FACILITY_MOST)
         return "log_facility";
-    if (settings->rate_shadow > 1 || (settings->rate_shadow && settings->rate[0].limit == 0))
-        return "rate_shadow";
+    if (settings->reserved[0] != 0 || settings->reserved[1] != 0)
+        return "reserved";
     if (settings->utc_offset < -UTC_OFFSET_MOST || settings->utc_offset > UTC_OFFSET_MOST)
         return "utc_offset";
 #define RANGE(name, standard, least, most, meaning)                                                          \
     if (!in_range(settings->name, (least), (most)))                                                          \
         return #name;
     METAWARD_LIMITS(RANGE)
+    METAWARD_TABLES(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
-    if (!rates_valid(settings->rate))
-        return "rate";
-    if (!text_stored_well(settings->uuid, SETTINGS_UUID_SIZE) ||
-        !text_is_uuid(settings->uuid, strlen(settings->uuid)))
-        return "uuid";
-    if (!backend_valid(settings->backend))
+    if (!backend_valid(settings))
         return "backend";
+    if (settings->max_instances > INSTANCES_MOST)
+        return "max_instances";
+    if (!own_path_stored_well(settings->monitor_path))
+        return "monitor_path";
+    if (!own_path_stored_well(settings->stats_path) || !own_paths_differ(settings))
+        return "stats_path";
     if (!forward_valid(settings))
         return "forward";
-    if (!text_stored_well(settings->log_tag, SETTINGS_TAG_SIZE) ||
-        (settings->log_tag[0] != '\0' && !log_tag_valid(settings->log_tag)))
+    if (!text_stored_well(settings->log_tag, NETWORK_TAG_SIZE) || !log_tag_valid(settings->log_tag))
         return "log_tag";
     return limits_together(settings);
-}
-
-const char *identity_header_name(uint8_t identity)
-{
-    static const char *const names[IDENTITY_COUNT] = {
-        [IDENTITY_NEUTRON_NETWORK] = "X-Neutron-Network-ID",
-        [IDENTITY_NEUTRON_ROUTER] = "X-Neutron-Router-ID",
-        [IDENTITY_OVN_NETWORK] = "X-OVN-Network-ID",
-        [IDENTITY_OVN_ROUTER] = "X-OVN-Router-ID",
-    };
-
-    return identity < IDENTITY_COUNT ? names[identity] : NULL;
 }
 
 /* Do `length` bytes equal `lower`, taking capitals for small letters and '_' for '-'? */

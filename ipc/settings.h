@@ -1,33 +1,20 @@
 /*
- * Everything the worker has to know, as one fixed-size structure that travels in a message.
+ * Everything the worker has to know that is the same for all networks that it serves, as one fixed-size
+ * structure that travels in a message.
  *
  * The parent fills it from its command line (config.h), the worker copies it once, validates it and sizes its
- * memory by it. Both sides use the same settings_valid(). Strings are zero-filled arrays; unused and reserved
- * bytes are zero.
+ * memory by it. Both sides use the same settings_valid(). What distinguishes the networks is in network.h.
+ * Strings are zero-filled arrays; unused and reserved bytes are zero.
  */
 #ifndef METAWARD_IPC_SETTINGS_H
 #define METAWARD_IPC_SETTINGS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "ipc/network.h"
 
-#define SETTINGS_FORWARD_MAX  16
-#define SETTINGS_FORWARD_SIZE 48  /* a header name of at most 47 bytes */
-#define SETTINGS_UUID_SIZE    40  /* 36 bytes of UUID, zero-filled */
-#define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
-#define SETTINGS_TAG_SIZE     80
-#define SETTINGS_RATES        2 /* a base rate and one for bursts */
-
-/* Which header tells the agent who asked; the value is the uuid. */
-enum identity_header {
-    IDENTITY_NONE = 0,
-    IDENTITY_NEUTRON_NETWORK, /* X-Neutron-Network-ID */
-    IDENTITY_NEUTRON_ROUTER,  /* X-Neutron-Router-ID */
-    IDENTITY_OVN_NETWORK,     /* X-OVN-Network-ID */
-    IDENTITY_OVN_ROUTER,      /* X-OVN-Router-ID */
-    IDENTITY_COUNT
-};
+#define SETTINGS_FORWARD_MAX   16
+#define SETTINGS_FORWARD_SIZE  48  /* a header name of at most 47 bytes */
+#define SETTINGS_PATH_SIZE     108 /* sizeof(sun_path) */
+#define SETTINGS_OWN_PATH_SIZE 64  /* of a path that the worker answers itself */
 
 enum log_target { LOG_TO_NONE = 0, LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_COUNT };
 
@@ -36,16 +23,6 @@ enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
 
 #define LOG_FACILITY_DAEMON 3  /* RFC 3164 section 4.1.1 */
 #define LOG_FACILITY_MOST   23 /* local7 */
-
-/* At most `limit` requests of one guest address within any `period_s` seconds; both 0: as many as it likes.
- */
-struct rate_limit {
-    uint32_t period_s; /* 1 to RATE_PERIOD_MOST */
-    uint32_t limit;    /* 1 to RATE_LIMIT_MOST */
-};
-
-#define RATE_PERIOD_MOST 86400U
-#define RATE_LIMIT_MOST  1000000U
 
 /* Methods that can be forwarded, as bits of settings.methods (bit number = enum http_method in unpriv/http/).
  */
@@ -71,6 +48,13 @@ struct rate_limit {
     LIMIT(max_body, 3072, 0, 65536, "bytes of a request body")                                               \
     LIMIT(max_upstream_request, 4096, 512, 131072, "bytes of a request towards the agent, head and body")
 
+/* How much one worker serves. These are no keys of a single network's command line: that has one network, and
+ * as many listeners as its configuration can name. */
+#define METAWARD_TABLES(TABLE)                                                                               \
+    /* field, default, least, most, meaning */                                                               \
+    TABLE(max_networks, 1, 1, 16384, "networks at one time")                                                 \
+    TABLE(max_listeners, 16, 1, 16384, "listeners of all networks at one time")
+
 #define METAWARD_TIMEOUTS(TIMEOUT)                                                                           \
     /* field, default, least, most (milliseconds), meaning */                                                \
     TIMEOUT(timeout_http_request, 30000, 100, 3600000, "for a whole request head, and again for its body")   \
@@ -80,29 +64,37 @@ struct rate_limit {
     TIMEOUT(timeout_server, 30000, 100, 3600000, "for the agent to send more of its answer")
 
 struct settings {
-    uint8_t identity;      /* enum identity_header, not IDENTITY_NONE */
     uint8_t log_target;    /* enum log_target */
     uint8_t log_level;     /* enum log_level */
     uint8_t forward_all;   /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
     uint8_t forward_count; /* entries used in forward; 0 with forward_all */
     uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, SETTINGS_METHODS_ALWAYS among them */
     uint8_t log_facility;  /* as syslog numbers them, LOG_FACILITY_MOST at most */
-    uint8_t rate_shadow;   /* 1: a request beyond a rate is logged, not refused; needs a rate */
-    int32_t utc_offset;    /* seconds east of UTC for the time in log lines, -50400 to 50400 */
+    uint8_t reserved[2];
+    int32_t utc_offset; /* seconds east of UTC for the time in log lines, -50400 to 50400 */
 #define FIELD(name, standard, least, most, meaning) uint32_t name;
     METAWARD_LIMITS(FIELD)
+    METAWARD_TABLES(FIELD)
     METAWARD_TIMEOUTS(FIELD)
 #undef FIELD
-    struct rate_limit rate[SETTINGS_RATES]; /* each holds by itself; the second one only beside a first */
-    char uuid[SETTINGS_UUID_SIZE];          /* the identity's value, as given */
-    char backend[SETTINGS_PATH_SIZE];       /* the agent's socket as the worker's root shows it */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
+                                         its address over TCP, ADDR:PORT, which the dialer connects to */
+    uint32_t max_instances;           /* guests known by records of their own; 0: none ever is */
+    char monitor_path[SETTINGS_OWN_PATH_SIZE]; /* answered 200 by the worker itself; empty: none */
+    char stats_path[SETTINGS_OWN_PATH_SIZE];   /* refused, with all below it; empty: none */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
-    char log_tag[SETTINGS_TAG_SIZE]; /* of syslog lines; empty: "metaward-" and the uuid */
+    char log_tag[NETWORK_TAG_SIZE]; /* under which lines are logged that concern no network in particular */
 };
 
-/** Fill in every default: limits, time-outs, methods, the standard forward list. identity, uuid and backend
- * stay empty. */
+/** Fill in every default: limits, time-outs, methods, the standard forward list, the log's tag. backend stays
+ * empty. */
 void settings_default(struct settings *settings);
+
+/**
+ * May the text be a path that the worker answers itself? An absolute path below the root, shorter than
+ * SETTINGS_OWN_PATH_SIZE, without '?' and '#', and as text_is_path() has it.
+ */
+bool settings_own_path_valid(const char *path);
 
 /**
  * Check a whole structure, as it came from a message.
@@ -111,27 +103,22 @@ void settings_default(struct settings *settings);
  */
 const char *settings_valid(const struct settings *settings);
 
+/** Is the agent reached over TCP, by the dialer? */
+static inline bool settings_dialed(const struct settings *settings)
+{
+    return settings->backend[0] != '/';
+}
+
 /** Read a facility's name ("kern" to "local7", as RFC 3164 numbers them). @return false where it is none */
 bool log_facility_read(const char *name, uint8_t *facility);
-
-/**
- * May the text be a syslog line's tag? 1 to SETTINGS_TAG_SIZE - 1 printable ASCII characters without blanks;
- * ':' and '[' would end the tag (RFC 3164 section 4.1.3).
- */
-bool log_tag_valid(const char *tag);
 
 /** The most descriptors that a worker with these settings can ever hold: RLIMIT_NOFILE of nursery and worker.
  */
 static inline uint32_t settings_descriptors(const struct settings *settings)
 {
-    const uint32_t own =
-        32; /* channel, log, epoll, listeners, and what Landlock and the filter's export use for a moment */
-    return own + settings->max_connections + settings->max_in_flight;
+    const uint32_t own = 31; /* channel, log, epoll, what Landlock and the filter's export use, REPORT_FD */
+    return own + settings->max_listeners + settings->max_connections + settings->max_in_flight;
 }
-
-/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers.
- */
-const char *identity_header_name(uint8_t identity);
 
 /**
  * Is the header one that only the proxy or the agents may set, or one that belongs to a single hop?

@@ -7,6 +7,7 @@
  */
 #include "ipc/config.h"
 #include "ipc/frontend.h"
+#include "ipc/inherited.h"
 #include "ipc/pidfile.h"
 #include "ipc/report.h"
 #include "ipc/starter.h"
@@ -17,38 +18,11 @@
 #include "priv/supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/fsuid.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct config config;
 static struct prepared prepared;
 static struct pidfile pidfile;
-
-/* Nothing that we were started with goes on to a child: no descriptor, no environment, no umask. */
-static int tidy(void)
-{
-    int null = open("/dev/null", O_RDWR);
-    while (null >= 0 && null < 3)
-        null = dup(null);
-    if (null < 0 || close_range(3, ~0U, 0) != 0 || clearenv() != 0 || chdir("/") != 0)
-        return report_failed(STEP_DESCRIPTORS, errno, "");
-    umask(077);
-    return 0;
-}
-
-/* The log's times are local; the worker can't ask for the zone, so it is told. */
-static void tell_time_zone(void)
-{
-    time_t now = time(NULL);
-    struct tm local;
-    if (localtime_r(&now, &local) != NULL)
-        config.worker.utc_offset = (int32_t)local.tm_gmtoff;
-}
 
 static int write_pid(void)
 {
@@ -57,34 +31,23 @@ static int write_pid(void)
         return 0;
     if (pidfile_write(config.pid_file, getpid(), &pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
-    /* Without capabilities nobody but the owner of its directory can remove it. The second call asks. */
-    setfsuid(pidfile.owner);
-    if (setfsuid((uid_t)-1) != (int)pidfile.owner)
-        return report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
-    return 0;
-}
-
-/* The worker's executable and the agent's directory; the agent's socket itself need not be there yet. */
-static int open_files(void)
-{
-    static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
-    char directory[SETTINGS_PATH_SIZE];
-    memcpy(directory, config.backend, sizeof(directory));
-    strrchr(directory, '/')[0] = '\0';
-    prepared.executable = trusted_executable(worker);
-    if (prepared.executable < 0)
-        return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
-    prepared.backend_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return prepared.backend_directory >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
+    return pidfile_own(&pidfile) ? 0
+                                 : report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
 }
 
 static int prepare(void)
 {
+    static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
     int step = account_resolve(config.user, config.group, &prepared.account);
     if (step != 0)
         return report_failed(step, errno, prepared.account.subject);
-    tell_time_zone();
-    step = open_files();
+    config.worker.utc_offset = inherited_utc_offset();
+    prepared.executable = trusted_executable(worker);
+    if (prepared.executable < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
+    step = resolve_agent(&config, &prepared.agent);
+    if (step == 0 && settings_dialed(&config.worker))
+        step = report_failed(STEP_RESOLVE, ENOSYS, "");
     if (step == 0)
         step = prepare_listeners(&config, &prepared);
     return step;
@@ -111,7 +74,7 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-    int status = tidy();
+    int status = inherited_drop() ? 0 : report_failed(STEP_DESCRIPTORS, errno, "");
     if (status == 0 && frontend_read(argc, argv, &config, &status))
         status = geteuid() == 0 ? run() : report_failed(STEP_PRIVILEGE, EPERM, "");
     return frontend_status(status);

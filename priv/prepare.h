@@ -9,21 +9,16 @@
 
 #include "ipc/config.h"
 #include "policy/account.h"
+#include "policy/resolve.h"
 
 struct prepared {
     struct account account;
-    int executable;        /* O_PATH: metaward-worker */
-    int backend_directory; /* O_PATH */
+    int executable; /* O_PATH: metaward-worker */
+    struct agent_place agent;
     int listeners[CONFIG_LISTENERS_MAX];
 };
 
-/**
- * Make the listeners, inside the network namespace where one is named, and come back.
- *
- * No SO_REUSEPORT: a second instance on the same address must fail. IPv6 addresses are bound freely
- * (IPV6_FREEBIND, Linux 4.15), so that a tentative one neither delays nor fails the start. TCP_NODELAY is set
- * here, for accepted sockets inherit it.
- */
+/** Make the listeners (ipc/listen.h), inside the network namespace where one is named, and come back. */
 int prepare_listeners(const struct config *config, struct prepared *out);
 
 #endif

@@ -70,7 +70,7 @@ def run_rules(_):
     if parent > PARENT_LINES:
         found.append("priv/:1: %d lines, %d are allowed" % (parent, PARENT_LINES))
     for path in project_files():
-        if path.endswith((".jsonl", "LICENSE", "lint.py")) or path.startswith("fuzz/corpus/"):
+        if path == ".git" or path.endswith((".jsonl", "LICENSE", "lint.py")) or path.startswith("fuzz/corpus/"):
             continue
         for number, line in enumerate(open(path, encoding="utf-8", errors="replace"), 1):
             match = FORBIDDEN.search(line)

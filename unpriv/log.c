@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define HEAD_SIZE 144 /* "<30>" or nothing, the time, and the tag or "metaward-" and the uuid */
+#define HEAD_SIZE 144 /* "<30>" or nothing, the time, and a tag */
 #define LINE_SIZE 2048
 #define DAY       86400
 
@@ -23,10 +23,9 @@ static struct {
     bool events_only;
     int32_t utc_offset;
     unsigned facility;
-    char uuid[SETTINGS_UUID_SIZE];
-    char tag[SETTINGS_TAG_SIZE]; /* empty: "metaward-" and the uuid */
-    time_t second;               /* for which `stamp` was made */
-    time_t broken_told;          /* monotonic second in which `broken` was called last */
+    char tag[NETWORK_TAG_SIZE]; /* of lines that concern no network */
+    time_t second;              /* for which `stamp` was made */
+    time_t broken_told;         /* monotonic second in which `broken` was called last */
     size_t stamp_length;
     char stamp[32];
     uint64_t lost;
@@ -118,7 +117,7 @@ static void make_stamp(time_t now)
     state.second = now;
 }
 
-static void write_head(struct text_out *out, enum log_severity severity)
+static void write_head(struct text_out *out, enum log_severity severity, const char *tag)
 {
     struct timespec now = {0, 0};
 
@@ -131,8 +130,8 @@ static void write_head(struct text_out *out, enum log_severity severity)
         text_out_bytes(out, ">", 1);
     }
     text_out_bytes(out, state.stamp, state.stamp_length);
-    text_out_string(out, state.tag[0] != '\0' ? " " : " metaward-");
-    text_out_string(out, state.tag[0] != '\0' ? state.tag : state.uuid);
+    text_out_bytes(out, " ", 1);
+    text_out_string(out, tag);
     text_out_string(out, ": event=");
 }
 
@@ -145,10 +144,6 @@ void log_begin(const struct settings *settings)
     state.facility = settings->log_facility;
     memcpy(state.tag, settings->log_tag, sizeof(state.tag));
     state.tag[sizeof(state.tag) - 1] = '\0';
-    if (state.iso)
-        state.tag[0] = '\0';
-    memcpy(state.uuid, settings->uuid, sizeof(state.uuid));
-    state.uuid[sizeof(state.uuid) - 1] = '\0';
     state.stamp_length = 0;
     state.broken_told = 0;
     state.lost = 0;
@@ -164,11 +159,16 @@ bool log_wants(enum log_severity severity)
     return state.enabled && !(state.events_only && severity == LOG_SEVERITY_INFO);
 }
 
-void log_line(enum log_severity severity, const char *event)
+void log_network_line(enum log_severity severity, const char *event, const char *name)
 {
     text_out_begin(&state.out, state.line, sizeof(state.line));
-    write_head(&state.out, severity);
+    write_head(&state.out, severity, name);
     text_out_string(&state.out, event);
+}
+
+void log_line(enum log_severity severity, const char *event)
+{
+    log_network_line(severity, event, state.tag);
 }
 
 static void write_name(const char *name)
@@ -248,7 +248,7 @@ static bool send_lost(void)
     struct text_out out;
 
     text_out_begin(&out, line, sizeof(line));
-    write_head(&out, LOG_SEVERITY_WARNING);
+    write_head(&out, LOG_SEVERITY_WARNING, state.tag);
     text_out_string(&out, "log-lost count=");
     text_out_number(&out, state.lost, 1);
     if (!send_line(line, (size_t)(out.at - line)))

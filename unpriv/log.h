@@ -22,7 +22,7 @@
 /* Severities as syslog numbers them (RFC 3164 section 4.1.1). */
 enum log_severity { LOG_SEVERITY_WARNING = 4, LOG_SEVERITY_NOTICE = 5, LOG_SEVERITY_INFO = 6 };
 
-/** Take target, level, facility, tag, time zone and uuid from the settings. Before anything is logged;
+/** Take target, level, facility, time zone and general tag from the settings. Before anything is logged;
  * nothing is kept by reference. */
 void log_begin(const struct settings *settings);
 
@@ -37,11 +37,14 @@ void log_on_broken(void (*broken)(int error));
 bool log_wants(enum log_severity severity);
 
 /**
- * Start a line. Lines can't be nested: there is one buffer.
+ * Start a line that concerns no network in particular. Lines can't be nested: there is one buffer.
  *
  * @param event a stable id, lower case with dashes (docs/operation.md lists them)
  */
 void log_line(enum log_severity severity, const char *event);
+
+/** Start a line under a network's name (network_log_name()). */
+void log_network_line(enum log_severity severity, const char *event, const char *name);
 
 /** Append name=value with a value of our own: never quoted, so without blanks. */
 void log_word(const char *name, const char *value);

@@ -50,9 +50,13 @@ static void obey(const struct received *received)
 {
     const struct message *message = &received->message;
     switch ((enum message_type)message->type) {
+    case MSG_NETWORK:
+        if (!serve_network(message->network, &message->body.network))
+            end(STEP_CHANNEL);
+        break;
     case MSG_LISTENER:
-        if (!serve_listener(message->slot, received->fds[0], &message->body.address))
-            end(STEP_LISTEN);
+        if (!serve_listener(message->slot, message->network, received->fds[0], &message->body.address))
+            end(STEP_CHANNEL);
         break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))

@@ -79,7 +79,7 @@ def test_a_message_at_the_wrong_time_costs_the_worker_its_life(play, part):
     is_replaced_twice(play(part), INVALID)
 
 
-@pytest.mark.parametrize("kind", range(1, 9))
+@pytest.mark.parametrize("kind", range(1, 12))
 def test_what_only_parent_and_nursery_say_costs_the_worker_its_life(play, kind):
     is_replaced_twice(play("type-of-another", argument=kind), INVALID)
 

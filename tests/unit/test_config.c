@@ -71,8 +71,8 @@ static void all_defaults(void **state)
     (void)state;
     begin(&config);
     finish_good(&config);
-    assert_int_equal(config.worker.identity, IDENTITY_NEUTRON_NETWORK);
-    assert_string_equal(config.worker.uuid, UUID);
+    assert_int_equal(config.network.identity, IDENTITY_NEUTRON_NETWORK);
+    assert_string_equal(config.network.uuid, UUID);
     assert_int_equal(config.listener_count, 1);
     address_format(&config.listeners[0], text);
     assert_string_equal(text, "169.254.169.254:80");
@@ -347,11 +347,11 @@ static void rates(void **state)
     refuse(&config, "rate-limit", "5/1s");
     set(&config, "log-facility", "authpriv");
     finish_good(&config);
-    assert_int_equal(config.worker.rate[0].limit, 100);
-    assert_int_equal(config.worker.rate[0].period_s, 60);
-    assert_int_equal(config.worker.rate[1].limit, 10);
-    assert_int_equal(config.worker.rate[1].period_s, 1);
-    assert_int_equal(config.worker.rate_shadow, 1);
+    assert_int_equal(config.network.rate[0].limit, 100);
+    assert_int_equal(config.network.rate[0].period_s, 60);
+    assert_int_equal(config.network.rate[1].limit, 10);
+    assert_int_equal(config.network.rate[1].period_s, 1);
+    assert_int_equal(config.network.rate_shadow, 1);
     assert_int_equal(config.worker.log_facility, 10);
     assert_true(log_facility_read("local0", &facility));
     assert_int_equal(facility, 16);
@@ -393,7 +393,7 @@ static void identities(void **state)
         if (cases[i].identity != NULL)
             set(&config, "identity", cases[i].identity);
         finish_good(&config);
-        assert_int_equal(config.worker.identity, cases[i].header);
+        assert_int_equal(config.network.identity, cases[i].header);
     }
     config_default(&config); /* none */
     finish_bad(&config, "network-id");
@@ -405,6 +405,41 @@ static void identities(void **state)
         set(&config, "network_id", i % 2 != 0 ? OTHER_UUID : UUID);
         finish_bad(&config, "network-id");
     }
+}
+
+static void agents_over_tcp(void **state)
+{
+    struct config config;
+
+    (void)state;
+    begin(&config);
+    refuse(&config, "metadata-address", NULL);
+    refuse(&config, "metadata-address", "nova");
+    set(&config, "metadata_address", "nova:8775");
+    refuse(&config, "metadata-address", "nova:8775");
+    assert_non_null(config_set_agent(&config, "nova", 8775));
+    assert_string_equal(config.agent_host, "nova");
+    assert_int_equal(config.agent_port, 8775);
+    finish_good(&config);
+    assert_true(settings_dialed(&config.worker));
+    assert_string_equal(config.worker.backend, "0.0.0.0:8775");
+    assert_string_equal(config.backend, "");
+
+    begin(&config);
+    assert_non_null(config_set_agent(&config, "[::1]", 80));
+    assert_non_null(config_set_agent(&config, "::1", 0));
+    assert_non_null(config_set_agent(&config, "::1", 65536));
+    assert_null(config_set_agent(&config, "::1", 80));
+    finish_good(&config);
+    assert_string_equal(config.worker.backend, "[::1]:80");
+
+    begin(&config);
+    set(&config, "metadata-address", "nova:8775");
+    set(&config, "metadata-proxy-socket", "/run/a/agent");
+    finish_bad(&config, "metadata-address");
+    begin(&config);
+    finish_good(&config);
+    assert_false(settings_dialed(&config.worker));
 }
 
 static void backends(void **state)
@@ -592,6 +627,7 @@ int main(void)
         cmocka_unit_test(too_many_listeners),
         cmocka_unit_test(identities),
         cmocka_unit_test(backends),
+        cmocka_unit_test(agents_over_tcp),
         cmocka_unit_test(methods),
         cmocka_unit_test(forward_headers),
         cmocka_unit_test(limits_together),

@@ -22,12 +22,14 @@
 static const struct http_limits limits = {
     .line = 2048, .head = 8192, .fields = 64, .body = 65536, .methods = SETTINGS_METHODS_ALL};
 
+static struct network network;
+
 static struct settings by_list(void)
 {
     struct settings settings;
     settings_default(&settings);
-    settings.identity = IDENTITY_NEUTRON_NETWORK;
-    memcpy(settings.uuid, UUID, sizeof UUID);
+    network.identity = IDENTITY_NEUTRON_NETWORK;
+    memcpy(network.uuid, UUID, sizeof UUID);
     return settings;
 }
 
@@ -52,7 +54,8 @@ static void check_with(const struct settings *settings, const char *input, size_
     assert_int_equal(http_request_parse(&request, placed, length, &limits), HTTP_DONE);
     for (size_t size = 0; size <= needed; size++) {
         char *out = guard_at_end(empty, size);
-        const size_t written = http_rewrite(&request, placed, settings, "192.0.2.7", body_length, out, size);
+        const size_t written =
+            http_rewrite(&request, placed, settings, &network, "192.0.2.7", body_length, out, size);
         assert_int_equal(written, size < needed ? 0 : needed);
     }
     assert_memory_equal(guard_at_end(empty, 0) - needed, expected, needed);
@@ -128,7 +131,7 @@ static void test_identities(void **state)
         snprintf(expected, sizeof expected,
                  "GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\n%s: " UUID "\r\n" HOST_A END,
                  identities[i].name);
-        settings.identity = identities[i].identity;
+        network.identity = identities[i].identity;
         check_with(&settings, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, expected);
     }
     static struct http_request request;
@@ -136,10 +139,10 @@ static void test_identities(void **state)
     char out[256];
     http_request_begin(&request);
     assert_int_equal(http_request_parse(&request, input, sizeof input - 1, &limits), HTTP_DONE);
-    settings.identity = IDENTITY_NONE;
-    assert_int_equal(http_rewrite(&request, input, &settings, "192.0.2.7", 0, out, sizeof out), 0);
-    settings.identity = IDENTITY_COUNT;
-    assert_int_equal(http_rewrite(&request, input, &settings, "192.0.2.7", 0, out, sizeof out), 0);
+    network.identity = IDENTITY_NONE;
+    assert_int_equal(http_rewrite(&request, input, &settings, &network, "192.0.2.7", 0, out, sizeof out), 0);
+    network.identity = IDENTITY_COUNT;
+    assert_int_equal(http_rewrite(&request, input, &settings, &network, "192.0.2.7", 0, out, sizeof out), 0);
 }
 
 /* The length is the body's that will follow, whatever the guest's framing was, and none where there was no

@@ -25,12 +25,22 @@ static void good_message(struct message *message, uint16_t type)
         break;
     case MSG_SETTINGS:
         settings_default(&message->body.settings);
-        message->body.settings.identity = IDENTITY_OVN_NETWORK;
-        strcpy(message->body.settings.uuid, UUID);
         strcpy(message->body.settings.backend, "/metadata_proxy");
         break;
+    case MSG_NETWORK:
+        message->network = 16383;
+        message->body.network.identity = IDENTITY_OVN_NETWORK;
+        strcpy(message->body.network.uuid, UUID);
+        break;
+    case MSG_UNLISTEN:
+        message->slot = 16383;
+        break;
+    case MSG_REMOVE:
+        message->network = 300;
+        break;
     case MSG_LISTENER:
-        message->slot = 3;
+        message->slot = 3000;
+        message->network = 500;
         assert_null(address_parse("[fe80::a9fe:a9fe]:80%tap0", &message->body.address));
         break;
     case MSG_LOG_BROKEN:
@@ -51,7 +61,8 @@ static bool uses_byte(uint16_t type, size_t at)
 {
     bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, reserved);
     bool status = at >= offsetof(struct message, status) && at < offsetof(struct message, step);
-    bool step = at >= offsetof(struct message, step) && at < offsetof(struct message, reserved2);
+    bool step = at >= offsetof(struct message, step) && at < offsetof(struct message, network);
+    bool network = at >= offsetof(struct message, network) && at < offsetof(struct message, body);
     size_t body = at - offsetof(struct message, body);
 
     if (at < offsetof(struct message, slot))
@@ -69,7 +80,13 @@ static bool uses_byte(uint16_t type, size_t at)
     case MSG_SETTINGS:
         return at >= offsetof(struct message, body);
     case MSG_LISTENER:
-        return slot || (at >= offsetof(struct message, body) && body < sizeof(struct address));
+        return slot || network || (at >= offsetof(struct message, body) && body < sizeof(struct address));
+    case MSG_NETWORK:
+        return network || (at >= offsetof(struct message, body) && body < sizeof(struct network));
+    case MSG_UNLISTEN:
+        return slot;
+    case MSG_REMOVE:
+        return network;
     default:
         return false;
     }
@@ -128,6 +145,8 @@ static void every_byte(void **state)
                     assert_false(valid);
                 else if (valid && type == MSG_SETTINGS && at >= offsetof(struct message, body))
                     assert_null(settings_valid(&changed.body.settings));
+                else if (valid && type == MSG_NETWORK && at >= offsetof(struct message, body))
+                    assert_null(network_valid(&changed.body.network));
                 else if (valid && type == MSG_LISTENER && at >= offsetof(struct message, body))
                     assert_true(address_valid(&changed.body.address));
             }
@@ -153,7 +172,15 @@ static void heads(void **state)
         good_message(&message, MSG_KILL);
         message.slot = (uint16_t)slot;
         assert_int_equal(message_valid(&message, 0), slot < MESSAGE_SLOTS);
+        good_message(&message, MSG_UNLISTEN);
+        message.slot = (uint16_t)slot;
+        assert_int_equal(message_valid(&message, 0), slot < MESSAGE_LISTENERS);
+        good_message(&message, MSG_REMOVE);
+        message.network = slot;
+        assert_int_equal(message_valid(&message, 0), slot < MESSAGE_NETWORKS);
     }
+    message.network = UINT32_MAX;
+    assert_false(message_valid(&message, 0));
 }
 
 static void statuses(void **state)
@@ -200,6 +227,7 @@ static void steps(void **state)
 /* The whole phase table, once more and the other way round: what each receiver takes. */
 static void phases(void **state)
 {
+    enum { at_any_time = 1U << MSG_NETWORK | 1U << MSG_LISTENER | 1U << MSG_UNLISTEN | 1U << MSG_REMOVE };
     static const struct {
         uint32_t phase;
         uint32_t types; /* bits by number */
@@ -211,8 +239,8 @@ static void phases(void **state)
         {PHASE_PARENT_WORKER, 1U << MSG_LOG_BROKEN},
         {PHASE_NURSERY, 1U << MSG_SPAWN | 1U << MSG_KILL},
         {PHASE_WORKER_START, 1U << MSG_SETTINGS},
-        {PHASE_WORKER_LISTENERS, 1U << MSG_LISTENER | 1U << MSG_SERVE},
-        {PHASE_WORKER, 1U << MSG_DRAIN},
+        {PHASE_WORKER_LISTENERS, at_any_time | 1U << MSG_SERVE},
+        {PHASE_WORKER, at_any_time | 1U << MSG_DRAIN},
     };
 
     (void)state;

@@ -67,10 +67,10 @@ static void good_lines(void **state)
 {
     (void)state;
     assert_int_equal(RUN("--network-id", UUID), OPTIONS_RUN);
-    assert_string_equal(config.worker.uuid, UUID);
+    assert_string_equal(config.network.uuid, UUID);
     assert_int_equal(RUN("--router_id=" UUID, "--listen=[::]:9697", "--daemonize", "--max-in-flight=4"),
                      OPTIONS_RUN);
-    assert_int_equal(config.worker.identity, IDENTITY_NEUTRON_ROUTER);
+    assert_int_equal(config.network.identity, IDENTITY_NEUTRON_ROUTER);
     assert_int_equal(config.daemonize, 1);
     assert_int_equal(config.worker.max_in_flight_per_source, 4);
     assert_int_equal(RUN("--network_id", UUID, "--metadata_port=80", "--metadata_proxy_socket=/a/b",

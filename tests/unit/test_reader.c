@@ -31,7 +31,7 @@ struct dialect {
     const char *backend;
     const char *user;
     uint32_t times[5]; /* seconds: request, connect, client, server, keep-alive */
-    struct rate_limit rates[SETTINGS_RATES];
+    struct rate_limit rates[NETWORK_RATES];
 };
 
 #define TIMES                                                                                                \
@@ -250,23 +250,29 @@ static void same_listeners(const struct config *config, const struct dialect *di
     }
 }
 
-static void same_settings(const struct settings *settings, const struct dialect *dialect)
+static void same_settings(const struct config *config, const struct dialect *dialect)
 {
+    const struct settings *settings = &config->worker;
+    const struct network *network = &config->network;
     const uint32_t times[] = {settings->timeout_http_request, settings->timeout_connect,
                               settings->timeout_client, settings->timeout_server,
                               settings->timeout_http_keep_alive};
 
-    assert_int_equal(settings->identity, dialect->identity);
-    assert_string_equal(settings->uuid, dialect->uuid);
-    assert_string_equal(settings->log_tag, dialect->tag);
+    assert_int_equal(network->identity, dialect->identity);
+    assert_string_equal(network->uuid, dialect->uuid);
+    assert_string_equal(network->log_tag, dialect->tag);
+    if (dialect->tag[0] != '\0')
+        assert_string_equal(settings->log_tag, dialect->tag);
+    else
+        assert_string_equal(settings->log_tag + strlen("metaward-"), dialect->uuid);
     assert_int_equal(settings->log_target, LOG_TO_SYSLOG);
     assert_int_equal(settings->log_level, LOG_LEVEL_REQUESTS);
     assert_int_equal(settings->log_facility, 16);
     assert_int_equal(settings->max_connections, 1024);
     for (unsigned i = 0; i < COUNT(times); i++)
         assert_int_equal(times[i], dialect->times[i] * 1000);
-    assert_memory_equal(settings->rate, dialect->rates, sizeof(dialect->rates));
-    assert_int_equal(settings->rate_shadow, 0);
+    assert_memory_equal(network->rate, dialect->rates, sizeof(dialect->rates));
+    assert_int_equal(network->rate_shadow, 0);
 }
 
 static void dialects_are_read(void **state)
@@ -282,7 +288,7 @@ static void dialects_are_read(void **state)
         if (!reading.ok)
             fail_msg("%s:%u: %s: %s", dialect->file, (unsigned)reading.line, reading.word, reading.reason);
         same_listeners(&reading.config, dialect);
-        same_settings(&reading.config.worker, dialect);
+        same_settings(&reading.config, dialect);
         assert_string_equal(reading.config.pid_file, dialect->pid_file);
         assert_string_equal(reading.config.backend, dialect->backend);
         assert_string_equal(reading.config.user, dialect->user);
@@ -421,7 +427,7 @@ static void broken_listener(void **state)
 {
     (void)state;
     refused("listen listener", "listen other", "'other'", "not known");
-    refused("listen listener", "frontend public", "'frontend'", "not supported yet");
+    refused("listen listener", "frontend public", "'frontend'", "in one file");
     refused("bind 169.254.169.254:80", "bind *:80 name clear", "'name'", "not known");
     refused("bind 169.254.169.254:80", "bind 169.254.169.254", "'169.254.169.254'", "ADDRESS:PORT");
     refused("bind 169.254.169.254:80", "bind :80", "':80'", "ADDRESS:PORT");
@@ -437,7 +443,7 @@ static void broken_listener(void **state)
     refused("interface tap5f0f1f62-81", "interface", "'interface'", "missing");
     refused("interface tap5f0f1f62-81", "ssl crt /x", "'ssl'", "not known");
     refused("fe80::a9fe:a9fe:80", "[fe80::a9fe:a9fe:80", "'[fe80::a9fe:a9fe:80'", "");
-    refused("server metadata /", "server metadata ", "'var/lib/neutron/metadata_proxy'", "TCP");
+    refused("server metadata /", "server metadata ", "'var/lib/neutron/metadata_proxy'", "socket");
     refused("server metadata", "server -x", "'-x'", "name");
     refused("/metadata_proxy\n", "/metadata_proxy check\n", "'check'", "not known");
     refused("/metadata_proxy\n", "/metadata_proxy\n server b /x/y\n", "'server'", "given twice");
@@ -468,7 +474,7 @@ static void broken_identities(void **state)
 static void broken_rates(void **state)
 {
     (void)state;
-    refused("backend base_rate_limiter", "backend other", "'backend'", "not supported yet");
+    refused("backend base_rate_limiter", "backend other", "'backend'", "in one file");
     refused("backend burst_rate_limiter", "backend base_rate_limiter", "'backend'", "given twice");
     refused("type ipv6", "type string", "'string'", "not known");
     refused("size 10k", "size 10m", "'10m'", "not known");
@@ -590,7 +596,8 @@ static void a_few_connections_are_all_for_one_source(void **state)
     assert_int_equal(reading.config.worker.max_connections_per_source, 10);
 }
 
-static void the_host_proxy_is_refused(void **state)
+/* test_hostproxy.c has the rest. */
+static void the_host_proxy_is_read(void **state)
 {
     struct reading reading;
     const char *text;
@@ -598,13 +605,13 @@ static void the_host_proxy_is_refused(void **state)
 
     (void)state;
     parse(text, length, &reading);
-    assert_int_equal(reading.ok, 0);
-    assert_int_equal(reading.line, 10);
-    assert_string_equal(reading.word, "'frontend'");
-    assert_non_null(strstr(reading.reason, "host proxy"));
+    assert_int_equal(reading.ok, 1);
+    assert_int_equal(reading.instances, 1);
+    assert_int_equal(reading.config.network.identity, IDENTITY_INSTANCE);
+    assert_string_equal(reading.config.worker.monitor_path, "/check");
 }
 
-/* 64 KiB are read, one byte more is not. */
+/* 16 MiB are read, one byte more is not. */
 static void the_size_is_limited(void **state)
 {
     static char big[READING_FILE_MAX + 1];
@@ -621,7 +628,7 @@ static void the_size_is_limited(void **state)
     assert_int_equal(reading.ok, 1);
     parse(big, READING_FILE_MAX + 1, &reading);
     assert_int_equal(reading.ok, 0);
-    assert_string_equal(reading.reason, "the file is larger than 64 KiB");
+    assert_string_equal(reading.reason, "the file is larger than 16 MiB");
     parse("", 0, &reading);
     assert_int_equal(reading.ok, 0);
     big[READING_FILE_MAX - 1] = '#';
@@ -649,7 +656,7 @@ static void spoilt_configurations(void **state)
     SPOILT(good, reading.ok = 2);
     SPOILT(good, reading.ok = 0);
     SPOILT(good, reading.line = 1);
-    SPOILT(good, reading.reserved[6] = 1);
+    SPOILT(good, reading.reserved[2] = 1);
     SPOILT(good, reading.word[0] = 'x');
     SPOILT(good, reading.reason[0] = 'x');
     SPOILT(good, reading.config.listener_count = 0);
@@ -663,7 +670,9 @@ static void spoilt_configurations(void **state)
     SPOILT(good, reading.config.ovn = 0);
     SPOILT(good, reading.config.daemonize = 2);
     SPOILT(good, reading.config.given = 1);
-    SPOILT(good, reading.config.reserved[0] = 1);
+    SPOILT(good, reading.config.agent_port = 1);
+    SPOILT(good, reading.config.agent_host[0] = 'a');
+    SPOILT(good, (reading.config.agent_host[0] = 'a', reading.config.agent_port = 1));
     SPOILT(good, strcpy(reading.config.netns, "other"));
     SPOILT(good, strcpy(reading.config.state_path, "/"));
     SPOILT(good, strcpy(reading.config.backend, "/etc/../x"));
@@ -681,20 +690,24 @@ static void spoilt_settings(void **state)
 
     (void)state;
     parse_changed("global", "global", &good);
-    SPOILT(good, reading.config.worker.identity = IDENTITY_NEUTRON_NETWORK);
+    SPOILT(good, reading.config.network.identity = IDENTITY_NEUTRON_NETWORK);
     SPOILT(good, reading.config.worker.log_target = LOG_TO_STDERR);
     SPOILT(good, reading.config.worker.forward_all = 1);
     SPOILT(good, reading.config.worker.methods = 3);
     SPOILT(good, reading.config.worker.utc_offset = 1);
-    SPOILT(good, reading.config.worker.rate_shadow = 1);
-    SPOILT(good, reading.config.worker.rate[0].limit = 0);
+    SPOILT(good, reading.config.network.rate_shadow = 1);
+    SPOILT(good, reading.config.network.rate[0].limit = 0);
     SPOILT(good, reading.config.worker.max_connections = 0);
     SPOILT(good, reading.config.worker.max_in_flight++);
     SPOILT(good, reading.config.worker.max_body++);
     SPOILT(good, reading.config.worker.timeout_server = 1);
-    SPOILT(good, reading.config.worker.uuid[0] = 'x');
+    SPOILT(good, reading.config.network.uuid[0] = 'x');
     SPOILT(good, strcpy(reading.config.worker.backend, "/x"));
-    SPOILT(good, reading.config.worker.log_tag[79] = 'x');
+    SPOILT(good, reading.config.network.log_tag[79] = 'x');
+    SPOILT(good, memset(reading.config.network.uuid, 'a', NETWORK_UUID_SIZE));
+    SPOILT(good, reading.config.worker.log_tag[0]++);
+    SPOILT(good, reading.config.worker.max_networks++);
+    SPOILT(good, reading.config.worker.max_listeners++);
     SPOILT(good, reading.config.worker.forward[0][0]++);
 }
 
@@ -730,7 +743,7 @@ int main(void)
         cmocka_unit_test(durations),
         cmocka_unit_test(logs),
         cmocka_unit_test(a_few_connections_are_all_for_one_source),
-        cmocka_unit_test(the_host_proxy_is_refused),
+        cmocka_unit_test(the_host_proxy_is_read),
         cmocka_unit_test(the_size_is_limited),
         cmocka_unit_test(spoilt_configurations),
         cmocka_unit_test(spoilt_settings),

@@ -12,8 +12,6 @@
 static void good_settings(struct settings *settings)
 {
     settings_default(settings);
-    settings->identity = IDENTITY_NEUTRON_NETWORK;
-    strcpy(settings->uuid, UUID);
     strcpy(settings->backend, "/metadata_proxy");
 }
 
@@ -23,15 +21,16 @@ static void defaults(void **state)
 
     (void)state;
     settings_default(&settings);
-    assert_string_equal(settings_valid(&settings), "identity"); /* the three that have no default */
+    assert_string_equal(settings_valid(&settings), "backend"); /* the one that has no default */
     good_settings(&settings);
     assert_null(settings_valid(&settings));
     assert_int_equal(settings.max_upstream_request, 4096);
     assert_int_equal(settings.timeout_http_request, 30000);
     assert_int_equal(settings.log_target, LOG_TO_SYSLOG);
     assert_int_equal(settings.log_facility, 3);
-    assert_int_equal(settings.log_tag[0], '\0');
-    assert_int_equal(settings.rate[0].limit + settings.rate[1].limit + settings.rate_shadow, 0);
+    assert_string_equal(settings.log_tag, "metaward");
+    assert_int_equal(settings.max_networks, 1);
+    assert_int_equal(settings.max_listeners, 16);
     assert_int_equal(settings.methods, SETTINGS_METHODS_ALL);
     assert_int_equal(settings.forward_count, 8);
     assert_string_equal(settings.forward[7], "x-aws-ec2-metadata-token-ttl-seconds");
@@ -67,6 +66,7 @@ static void ranges(void **state)
         assert_string_equal(settings_valid(&settings), #name);                                               \
     }
     METAWARD_LIMITS(RANGE)
+    METAWARD_TABLES(RANGE)
     METAWARD_TIMEOUTS(RANGE)
 #undef RANGE
 }
@@ -84,9 +84,6 @@ static void spoilt_fields(void **state)
     struct settings settings;
 
     (void)state;
-    SPOILT(settings.identity = IDENTITY_NONE, "identity");
-    SPOILT(settings.identity = IDENTITY_COUNT, "identity");
-    SPOILT(settings.identity = 255, "identity");
     SPOILT(settings.log_target = LOG_TO_COUNT, "log_target");
     SPOILT(settings.log_level = LOG_LEVEL_COUNT, "log_level");
     SPOILT(settings.forward_all = 2, "forward_all");
@@ -94,15 +91,11 @@ static void spoilt_fields(void **state)
     SPOILT(settings.methods = 1, "methods");
     SPOILT(settings.methods = 0xFF, "methods");
     SPOILT(settings.log_facility = 24, "log_facility");
-    SPOILT(settings.rate_shadow = 1, "rate_shadow"); /* without a rate */
+    SPOILT(settings.reserved[0] = 1, "reserved");
+    SPOILT(settings.reserved[1] = 1, "reserved");
     SPOILT(settings.utc_offset = 50401, "utc_offset");
     SPOILT(settings.utc_offset = -50401, "utc_offset");
     SPOILT(settings.utc_offset = INT32_MIN, "utc_offset");
-    SPOILT(settings.uuid[0] = 'g', "uuid");
-    SPOILT(settings.uuid[35] = '\0', "uuid");
-    SPOILT(settings.uuid[36] = 'a', "uuid");
-    SPOILT(settings.uuid[38] = 'a', "uuid");
-    SPOILT(memset(settings.uuid, 'a', sizeof(settings.uuid)), "uuid");
     SPOILT(settings.backend[0] = '\0', "backend");
     SPOILT(strcpy(settings.backend, "/"), "backend");
     SPOILT(strcpy(settings.backend, "metadata_proxy"), "backend");
@@ -144,27 +137,6 @@ static void spoilt_forward_list(void **state)
     assert_null(settings_valid(&settings));
 }
 
-static void rates(void **state)
-{
-    static const struct rate_limit one = {10, 100}, most = {86400, 1000000};
-    struct settings settings;
-
-    (void)state;
-    SPOILT(settings.rate[0].period_s = 1, "rate");
-    SPOILT(settings.rate[0].limit = 1, "rate");
-    SPOILT(settings.rate[1] = one, "rate"); /* without a first one */
-    SPOILT((settings.rate[0] = most, settings.rate[0].period_s++), "rate");
-    SPOILT((settings.rate[0] = most, settings.rate[0].limit++), "rate");
-    SPOILT((settings.rate[0] = one, settings.rate[1].limit = 1), "rate");
-    SPOILT((settings.rate[0] = one, settings.rate_shadow = 2), "rate_shadow");
-    good_settings(&settings);
-    settings.rate[0] = one;
-    settings.rate_shadow = 1;
-    assert_null(settings_valid(&settings));
-    settings.rate[1] = most;
-    assert_null(settings_valid(&settings));
-}
-
 static void tags(void **state)
 {
     struct settings settings;
@@ -175,15 +147,16 @@ static void tags(void **state)
     SPOILT(strcpy(settings.log_tag, "tag[1]"), "log_tag");
     SPOILT(strcpy(settings.log_tag, "tag\n"), "log_tag");
     SPOILT(strcpy(settings.log_tag, "t\xc3\xa4g"), "log_tag");
-    SPOILT(settings.log_tag[1] = 'a', "log_tag");
-    SPOILT(memset(settings.log_tag, 'a', SETTINGS_TAG_SIZE), "log_tag");
+    SPOILT(settings.log_tag[10] = 'a', "log_tag");
+    SPOILT(memset(settings.log_tag, 'a', NETWORK_TAG_SIZE), "log_tag");
+    SPOILT(memset(settings.log_tag, 0, NETWORK_TAG_SIZE), "log_tag");
     good_settings(&settings);
+    memset(settings.log_tag, 0, NETWORK_TAG_SIZE);
     strcpy(settings.log_tag, "haproxy-metadata-proxy-" UUID);
     assert_null(settings_valid(&settings));
-    memset(settings.log_tag, '~', SETTINGS_TAG_SIZE - 1);
+    memset(settings.log_tag, '~', NETWORK_TAG_SIZE - 1);
     settings.log_facility = 23;
     assert_null(settings_valid(&settings));
-    assert_false(log_tag_valid(""));
 }
 
 static void limits_that_do_not_fit(void **state)
@@ -202,20 +175,6 @@ static void limits_that_do_not_fit(void **state)
     settings.max_connections_per_source = 1024;
     settings.max_in_flight_per_source = 32;
     assert_null(settings_valid(&settings));
-}
-
-static void identity_names(void **state)
-{
-    (void)state;
-    assert_null(identity_header_name(IDENTITY_NONE));
-    assert_string_equal(identity_header_name(IDENTITY_NEUTRON_NETWORK), "X-Neutron-Network-ID");
-    assert_string_equal(identity_header_name(IDENTITY_NEUTRON_ROUTER), "X-Neutron-Router-ID");
-    assert_string_equal(identity_header_name(IDENTITY_OVN_NETWORK), "X-OVN-Network-ID");
-    assert_string_equal(identity_header_name(IDENTITY_OVN_ROUTER), "X-OVN-Router-ID");
-    for (unsigned i = IDENTITY_COUNT; i < 256; i++)
-        assert_null(identity_header_name((uint8_t)i));
-    for (uint8_t i = 1; i < IDENTITY_COUNT; i++)
-        assert_true(header_is_protected(identity_header_name(i), strlen(identity_header_name(i))));
 }
 
 static const char *const protected[] = {
@@ -368,11 +327,14 @@ static void header_prefixes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),       cmocka_unit_test(ranges),
-        cmocka_unit_test(spoilt_fields),  cmocka_unit_test(spoilt_forward_list),
-        cmocka_unit_test(identity_names), cmocka_unit_test(limits_that_do_not_fit),
-        cmocka_unit_test(rates),          cmocka_unit_test(tags),
-        cmocka_unit_test(header_sets),    cmocka_unit_test(header_prefixes),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(ranges),
+        cmocka_unit_test(spoilt_fields),
+        cmocka_unit_test(spoilt_forward_list),
+        cmocka_unit_test(limits_that_do_not_fit),
+        cmocka_unit_test(tags),
+        cmocka_unit_test(header_sets),
+        cmocka_unit_test(header_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

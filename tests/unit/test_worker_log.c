@@ -39,7 +39,7 @@ static int begin(void **state)
         return -1;
     reader = ends[1];
     settings_default(&settings);
-    memcpy(settings.uuid, UUID, sizeof(UUID));
+    strcpy(settings.log_tag, "metaward-" UUID);
     settings.log_target = LOG_TO_SYSLOG;
     settings.log_level = LOG_LEVEL_REQUESTS;
     log_begin(&settings);
@@ -97,11 +97,9 @@ static void facility_and_tag(void **state)
     log_line(LOG_SEVERITY_INFO, "event");
     log_send();
     assert_true(matches(next(), "^<134>" STAMP_3164 " t{79}: event=event$"));
-    settings.log_target = LOG_TO_STDERR; /* where the tag of syslog lines has no meaning */
-    log_begin(&settings);
-    log_line(LOG_SEVERITY_INFO, "event");
+    log_network_line(LOG_SEVERITY_INFO, "event", "one-network");
     log_send();
-    assert_true(matches(next(), "^" STAMP_ISO "\\+00:00 metaward-" UUID ": event=event$"));
+    assert_true(matches(next(), "^<134>" STAMP_3164 " one-network: event=event$"));
 }
 
 static void iso_line(void **state)

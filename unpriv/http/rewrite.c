@@ -77,7 +77,7 @@ static void put_request_line(struct http_out *out, const struct http_request *re
     http_put_text(out, " HTTP/1.1\r\n");
 }
 
-static void put_identity(struct http_out *out, const struct settings *settings, const char *identity,
+static void put_identity(struct http_out *out, const struct network *network, const char *identity,
                          const char *guest)
 {
     http_put_text(out, "X-Forwarded-For: ");
@@ -85,7 +85,7 @@ static void put_identity(struct http_out *out, const struct settings *settings, 
     http_put_text(out, "\r\n");
     http_put_text(out, identity);
     http_put_text(out, ": ");
-    http_put(out, settings->uuid, strnlen(settings->uuid, sizeof settings->uuid));
+    http_put(out, network->uuid, strnlen(network->uuid, sizeof network->uuid));
     http_put_text(out, "\r\n");
 }
 
@@ -100,14 +100,15 @@ static void put_host(struct http_out *out, const struct http_request *request, c
 }
 
 size_t http_rewrite(const struct http_request *request, const char *bytes, const struct settings *settings,
-                    const char *guest, size_t body_length, char *to, size_t size)
+                    const struct network *network, const char *guest, size_t body_length, char *to,
+                    size_t size)
 {
     struct http_out out = {.bytes = to, .size = size};
-    const char *identity = identity_header_name(settings->identity);
+    const char *identity = identity_header_name(network->identity);
     if (!identity)
         return 0;
     put_request_line(&out, request, bytes);
-    put_identity(&out, settings, identity, guest);
+    put_identity(&out, network, identity, guest);
     put_host(&out, request, bytes);
     put_guest_fields(&out, request, bytes, settings);
     if (request->chunked || request->has_length) {

@@ -19,13 +19,15 @@
  * Write the head of the fresh request.
  *
  * @param bytes       the buffer that `request` was parsed from
- * @param settings    identity header, uuid, forward list
+ * @param settings    forward list
+ * @param network     identity header, uuid
  * @param guest       the guest's address as text, without zone
  * @param body_length Content-Length; written where the request had a body of known or chunked length, even 0
  * @param out         written from the start; not NUL-terminated
  * @return the length, or 0 where it does not fit into `size`
  */
 size_t http_rewrite(const struct http_request *request, const char *bytes, const struct settings *settings,
-                    const char *guest, size_t body_length, char *out, size_t size);
+                    const struct network *network, const char *guest, size_t body_length, char *out,
+                    size_t size);
 
 #endif

@@ -27,6 +27,7 @@
 #include "unpriv/http/chunked.h"
 #include "unpriv/http/request.h"
 #include "unpriv/worker/deadlines.h"
+#include "unpriv/worker/network.h"
 #include "unpriv/worker/queue.h"
 #include "unpriv/worker/rate.h"
 
@@ -125,6 +126,7 @@ struct service {
     struct pool outputs;
     struct pool exchanges;
     struct pool requests;
+    struct worker_network network;
     struct source_table sources;
     struct rate_table rates;
     struct queue queue;

@@ -96,7 +96,7 @@ static uint16_t rewrite(struct exchange *exchange, const struct input *input, co
                         uint32_t length)
 {
     uint32_t space = service.settings.max_upstream_request;
-    size_t head = http_rewrite(&input->request, input->bytes, &service.settings,
+    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &service.network.given,
                                exchange->guest->source->text, length, exchange->request, space);
 
     if (head == 0)
@@ -213,9 +213,10 @@ static bool within_rate(struct connection *connection)
 {
     struct rate_excess excess;
 
-    if (rate_count(&service.rates, &connection->source->address, service.now, &excess))
+    if (rate_count(&service.rates, &service.network.rates, &connection->source->address, service.now,
+                   &excess))
         return true;
-    if (!service.settings.rate_shadow) {
+    if (!service.network.given.rate_shadow) {
         refuse_beyond_rate(connection, excess.retry_after_s);
         return false;
     }

@@ -3,6 +3,7 @@
  */
 #include "unpriv/worker/listener.h"
 
+#include "ipc/config.h"
 #include "ipc/steps.h"
 #include "unpriv/log.h"
 #include "unpriv/worker/admission.h"
@@ -21,7 +22,7 @@ struct listener {
     struct address address;
 };
 
-static struct listener listeners[MESSAGE_SLOTS];
+static struct listener listeners[CONFIG_LISTENERS_MAX];
 static struct event pause_timer;
 static bool started;
 static bool failing;                                    /* told in the log already */
@@ -37,7 +38,7 @@ static void on_pause_over(int fd, short what, void *unused)
 /* Out of descriptors or memory: stop asking for a moment, as the event would come again at once. */
 static void pause_all(int error)
 {
-    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+    for (unsigned i = 0; i < CONFIG_LISTENERS_MAX; i++) {
         if (listeners[i].used)
             event_del(&listeners[i].event);
     }
@@ -111,7 +112,7 @@ bool listener_add(unsigned slot, int fd, const struct address *address)
 {
     struct listener *listener;
 
-    if (slot >= MESSAGE_SLOTS || listeners[slot].used)
+    if (slot >= CONFIG_LISTENERS_MAX || listeners[slot].used)
         return false;
     listener = &listeners[slot];
     listener->used = true;
@@ -124,7 +125,7 @@ bool listener_add(unsigned slot, int fd, const struct address *address)
 bool listener_start(void)
 {
     started = true;
-    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+    for (unsigned i = 0; i < CONFIG_LISTENERS_MAX; i++) {
         if (listeners[i].used && event_add(&listeners[i].event, NULL) != 0)
             return false;
     }
@@ -135,7 +136,7 @@ void listener_stop(void)
 {
     started = false;
     event_del(&pause_timer);
-    for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
+    for (unsigned i = 0; i < CONFIG_LISTENERS_MAX; i++) {
         if (!listeners[i].used)
             continue;
         event_del(&listeners[i].event);

@@ -20,75 +20,115 @@ struct window {
 
 struct rate_guest {
     struct rate_guest *next; /* in the same hash slot */
-    struct list_node by_use;
+    struct rate_share *share;
+    struct list_node by_use; /* in its share's list */
+    struct list_node by_use_of_all;
     uint64_t last;        /* request; monotonic milliseconds */
     uint64_t quiet_until; /* nothing is told before */
-    struct window windows[SETTINGS_RATES];
+    struct window windows[NETWORK_RATES];
     struct address address;
 };
 
-bool rate_table_reserve(struct rate_table *table, const struct rate_limit limits[SETTINGS_RATES],
-                        uint32_t guests)
+bool rate_table_reserve(struct rate_table *table, uint32_t guests, uint32_t share)
 {
     uint32_t slots = 16;
 
     memset(table, 0, sizeof(*table));
-    if (limits[0].limit == 0)
-        return true;
-    memcpy(table->limits, limits, sizeof(table->limits));
-    for (unsigned i = 0; i < SETTINGS_RATES; i++)
-        table->period[i] = (uint64_t)limits[i].period_s * 1000;
     while (slots < guests)
         slots *= 2;
     table->mask = slots - 1;
+    table->share = share;
     table->slots = memory_reserve(slots * sizeof(struct rate_guest *));
     return table->slots && pool_reserve(&table->pool, sizeof(struct rate_guest), guests) &&
            getrandom(table->key, sizeof(table->key), 0) == (ssize_t)sizeof(table->key);
 }
 
-static struct rate_guest **slot_of(const struct rate_table *table, const struct address *address)
+static struct rate_guest **slot_of(const struct rate_table *table, const struct rate_share *share,
+                                   const struct address *address)
 {
-    return &table->slots[address_hash(table->key, address) & table->mask];
+    return &table->slots[address_hash(table->key, share->number, address) & table->mask];
 }
 
-/* A place in the table, if need be that of the guest which has been silent for longest. */
-static struct rate_guest *take_place(struct rate_table *table)
+/* Take a guest out of its hash chain and both lists. */
+static void unlink_guest(struct rate_table *table, struct rate_guest *guest)
 {
-    struct rate_guest *guest = pool_take(&table->pool);
-    struct rate_guest **at;
+    struct rate_guest **at = slot_of(table, guest->share, &guest->address);
 
-    if (guest)
-        return guest;
-    guest = list_owner(table->by_use.first, struct rate_guest, by_use);
-    at = slot_of(table, &guest->address);
     while (*at != guest)
         at = &(*at)->next;
     *at = guest->next;
-    list_remove(&table->by_use, &guest->by_use);
+    list_remove(&table->by_use, &guest->by_use_of_all);
+    list_remove(&guest->share->by_use, &guest->by_use);
+    guest->share->guests--;
+}
+
+static struct rate_guest *oldest_of(const struct rate_share *share)
+{
+    return list_owner(share->by_use.first, struct rate_guest, by_use);
+}
+
+/* A place in the table, if need be that of the guest which has been silent for longest. */
+static struct rate_guest *take_place(struct rate_table *table, const struct rate_share *share)
+{
+    struct rate_guest *guest = share->guests < table->share ? pool_take(&table->pool) : NULL;
+
+    if (guest)
+        return guest;
+    if (share->guests == table->share)
+        guest = oldest_of(share);
+    else
+        guest = list_owner(table->by_use.first, struct rate_guest, by_use_of_all);
+    unlink_guest(table, guest);
     return guest;
 }
 
-static struct rate_guest *find(struct rate_table *table, const struct address *address, uint64_t now)
+static struct rate_guest *find(struct rate_table *table, struct rate_share *share,
+                               const struct address *address, uint64_t now)
 {
-    struct rate_guest **slot = slot_of(table, address);
+    struct rate_guest **slot = slot_of(table, share, address);
     struct rate_guest *guest = *slot;
 
-    while (guest && !address_same_ip(&guest->address, address))
+    while (guest && (guest->share != share || !address_same_ip(&guest->address, address)))
         guest = guest->next;
     if (guest) {
-        list_remove(&table->by_use, &guest->by_use);
+        list_remove(&share->by_use, &guest->by_use);
+        list_remove(&table->by_use, &guest->by_use_of_all);
     } else {
-        guest = take_place(table);
+        guest = take_place(table, share);
         memset(guest, 0, sizeof(*guest));
+        guest->share = share;
         guest->address = *address;
         guest->last = now;
-        for (unsigned i = 0; i < SETTINGS_RATES; i++)
+        for (unsigned i = 0; i < NETWORK_RATES; i++)
             guest->windows[i].start = now;
         guest->next = *slot;
         *slot = guest;
+        share->guests++;
     }
-    list_append(&table->by_use, &guest->by_use);
+    list_append(&share->by_use, &guest->by_use);
+    list_append(&table->by_use, &guest->by_use_of_all);
     return guest;
+}
+
+void rate_forget(struct rate_table *table, struct rate_share *share)
+{
+    while (share->guests > 0) {
+        struct rate_guest *guest = oldest_of(share);
+
+        unlink_guest(table, guest);
+        pool_give(&table->pool, guest);
+    }
+}
+
+void rate_limits(struct rate_table *table, struct rate_share *share,
+                 const struct rate_limit limits[NETWORK_RATES], uint32_t number)
+{
+    for (unsigned i = 0; i < NETWORK_RATES; i++) {
+        if (share->limits[i].period_s != limits[i].period_s)
+            rate_forget(table, share);
+    }
+    memcpy(share->limits, limits, sizeof(share->limits));
+    share->number = number;
 }
 
 /* Count one request; the period goes on to the one that `now` is in. After a silence of less than a period
@@ -135,29 +175,31 @@ static uint64_t wait_ms(const struct window *window, uint32_t limit, uint64_t pe
     return wait < period ? wait : period;
 }
 
-bool rate_count(struct rate_table *table, const struct address *address, uint64_t now,
-                struct rate_excess *excess)
+bool rate_count(struct rate_table *table, struct rate_share *share, const struct address *address,
+                uint64_t now, struct rate_excess *excess)
 {
     struct rate_guest *guest;
     uint64_t wait = 0;
 
-    if (table->period[0] == 0)
+    if (share->limits[0].limit == 0)
         return true;
-    guest = find(table, address, now);
-    for (unsigned i = 0; i < SETTINGS_RATES && table->period[i] != 0; i++) {
+    guest = find(table, share, address, now);
+    for (unsigned i = 0; i < NETWORK_RATES && share->limits[i].limit != 0; i++) {
+        const uint32_t limit = share->limits[i].limit;
+        const uint64_t period = (uint64_t)share->limits[i].period_s * 1000;
         struct window *window = &guest->windows[i];
         uint64_t needed;
         uint32_t rate;
 
-        count(window, table->period[i], guest->last, now);
-        rate = rate_of(window, table->period[i], now);
-        if (rate <= table->limits[i].limit)
+        count(window, period, guest->last, now);
+        rate = rate_of(window, period, now);
+        if (rate <= limit)
             continue;
         if (wait == 0) {
-            excess->limit = table->limits[i];
+            excess->limit = share->limits[i];
             excess->rate = rate;
         }
-        needed = wait_ms(window, table->limits[i].limit, table->period[i], now);
+        needed = wait_ms(window, limit, period, now);
         wait = needed > wait ? needed : wait;
     }
     guest->last = now;

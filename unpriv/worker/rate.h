@@ -8,28 +8,39 @@
  * for a whole period starts anew. A request is counted first and compared then, so the request number `limit`
  * still passes, and those that are refused count too.
  *
- * Guests are found by a keyed hash. When the table is full, the guest that has been silent for longest is
- * forgotten: to be forgotten earlier than it should, a guest needs as many others as the table has places.
+ * Guests are found by a keyed hash of their network and address: the same address in two networks is two
+ * guests. Each network has a share of the table's places. When the share is used up, that network's guest
+ * which has been silent for longest is forgotten, and only when the whole table is full, the one which has
+ * been silent for longest of all. So to be forgotten earlier than it should, a guest needs as many others as
+ * a share has places in its own network, or many networks that use up theirs.
  */
 #ifndef METAWARD_UNPRIV_WORKER_RATE_H
 #define METAWARD_UNPRIV_WORKER_RATE_H
 
 #include "ipc/address.h"
-#include "ipc/settings.h"
+#include "ipc/network.h"
 #include "unpriv/worker/list.h"
 #include "unpriv/worker/pool.h"
 
-#define RATE_GUESTS 10240 /* as many as Neutron asks of HAProxy's tables */
+#define RATE_GUESTS     10240 /* of one network: as many as Neutron asks of HAProxy's tables */
+#define RATE_GUESTS_ALL 65536 /* of all, where a worker may have several networks */
 
 struct rate_guest;
 
+/* What a network has in the table: its limits, and its guests. All zero: no limit, no guest. */
+struct rate_share {
+    struct rate_limit limits[NETWORK_RATES];
+    struct list by_use; /* the guest that has been silent for longest first */
+    uint32_t guests;    /* that have a place now */
+    uint32_t number;    /* the network's */
+};
+
 struct rate_table {
-    struct rate_limit limits[SETTINGS_RATES];
-    uint64_t period[SETTINGS_RATES]; /* milliseconds; 0: no limit */
     struct pool pool;
     struct rate_guest **slots; /* hash table with chains */
-    struct list by_use;        /* the guest that has been silent for longest first */
+    struct list by_use;        /* of all networks: the guest that has been silent for longest first */
     uint32_t mask;
+    uint32_t share; /* the most guests of one network */
     uint8_t key[16];
 };
 
@@ -42,22 +53,37 @@ struct rate_excess {
 };
 
 /**
- * Reserve memory for so many guests, and take a random key; neither where there is no limit.
+ * Reserve memory for so many guests, and take a random key. No page is touched before the first guest of a
+ * network with limits.
  *
+ * @param guests of all networks
+ * @param share  the most of one network
  * @return false with errno set
  */
-bool rate_table_reserve(struct rate_table *table, const struct rate_limit limits[SETTINGS_RATES],
-                        uint32_t guests);
+bool rate_table_reserve(struct rate_table *table, uint32_t guests, uint32_t share);
+
+/**
+ * Give a share its limits, first or new ones. What was counted stays good for as long as the periods are the
+ * same; with others everybody starts anew.
+ *
+ * @param number the network's, never changed while the share has guests
+ */
+void rate_limits(struct rate_table *table, struct rate_share *share,
+                 const struct rate_limit limits[NETWORK_RATES], uint32_t number);
+
+/** Forget all guests of a share. */
+void rate_forget(struct rate_table *table, struct rate_share *share);
 
 /**
  * Count a request, and compare with each limit.
  *
+ * @param share   the network's, of this table
  * @param address the guest's; the port does not matter
  * @param now     monotonic milliseconds, never less than in an earlier call
  * @param excess  filled in where the request is beyond a limit, about the first such one
  * @return whether it is within all limits
  */
-bool rate_count(struct rate_table *table, const struct address *address, uint64_t now,
-                struct rate_excess *excess);
+bool rate_count(struct rate_table *table, struct rate_share *share, const struct address *address,
+                uint64_t now, struct rate_excess *excess);
 
 #endif

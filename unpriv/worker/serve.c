@@ -20,7 +20,7 @@ struct service service;
 
 unsigned serve_descriptors(const struct settings *settings)
 {
-    return settings->max_connections + settings->max_in_flight + MESSAGE_SLOTS + OTHER_DESCRIPTORS;
+    return settings->max_connections + settings->max_in_flight + settings->max_listeners + OTHER_DESCRIPTORS;
 }
 
 static void take_limits(const struct settings *settings)
@@ -48,7 +48,7 @@ bool serve_reserve(const struct settings *settings)
            pool_reserve(&service.exchanges, sizeof(struct exchange), most) &&
            pool_reserve(&service.requests, settings->max_upstream_request, most) &&
            source_table_reserve(&service.sources, most) &&
-           rate_table_reserve(&service.rates, settings->rate, RATE_GUESTS) &&
+           rate_table_reserve(&service.rates, RATE_GUESTS, RATE_GUESTS) &&
            loop_reserve(serve_descriptors(settings));
 }
 
@@ -63,9 +63,19 @@ struct event_base *serve_events(void)
     return service.base;
 }
 
-bool serve_listener(unsigned slot, int fd, const struct address *address)
+bool serve_network(uint32_t number, const struct network *network)
 {
-    return listener_add(slot, fd, address);
+    if (number != 0)
+        return false;
+    service.network.given = *network;
+    network_log_name(network, service.settings.log_target == LOG_TO_SYSLOG, service.network.log_name);
+    rate_limits(&service.rates, &service.network.rates, network->rate, number);
+    return true;
+}
+
+bool serve_listener(unsigned slot, uint32_t number, int fd, const struct address *address)
+{
+    return number == 0 && listener_add(slot, fd, address);
 }
 
 bool serve_start(void)

@@ -38,14 +38,25 @@ struct event_base *serve_events(void);
 unsigned serve_descriptors(const struct settings *settings);
 
 /**
+ * Take a network into service, or change the one that has the number already: from now on its requests are
+ * stamped, logged and limited as this says.
+ *
+ * @param number  less than settings.max_networks
+ * @param network validated; copied
+ * @return false where there is no such number
+ */
+bool serve_network(uint32_t number, const struct network *network);
+
+/**
  * Take a listener into service; it is accepted from after serve_start().
  *
- * @param slot    0 to MESSAGE_SLOTS - 1, each once
+ * @param slot    0 to CONFIG_LISTENERS_MAX - 1, each once
+ * @param number  its network's
  * @param fd      listening, non-blocking TCP socket; owned by the worker from now on
  * @param address what it is bound to, for log lines
- * @return false where the slot is taken
+ * @return false where there is no such slot or network, or the slot is taken
  */
-bool serve_listener(unsigned slot, int fd, const struct address *address);
+bool serve_listener(unsigned slot, uint32_t number, int fd, const struct address *address);
 
 /** Start accepting on every listener. */
 bool serve_start(void);

@@ -27,7 +27,7 @@ bool source_table_reserve(struct source_table *table, uint32_t max_connections)
 
 static struct source **slot_of(const struct source_table *table, const struct address *address)
 {
-    return &table->slots[address_hash(table->key, address) & table->mask];
+    return &table->slots[address_hash(table->key, 0, address) & table->mask];
 }
 
 static struct source *make(struct source_table *table, struct source **slot, const struct address *address)

@@ -176,7 +176,7 @@ static void next_sequence(void)
 static void reserved_set(void)
 {
     struct message message = good(MSG_LOG_BROKEN);
-    message.reserved2 = 1;
+    message.reserved = 1;
     put_message(message);
 }
 

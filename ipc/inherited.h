@@ -1,0 +1,21 @@
+/*
+ * What a process is started with, and what it keeps of that.
+ */
+#ifndef METAWARD_IPC_INHERITED_H
+#define METAWARD_IPC_INHERITED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * Nothing that we were started with goes on to a child: no descriptor beyond 2, no environment, no umask, no
+ * directory. Descriptors 0, 1 and 2 that are closed become /dev/null.
+ *
+ * @return false with errno set
+ */
+bool inherited_drop(void);
+
+/** Seconds east of UTC, by the local time zone: whoever is confined can't ask for the zone, so it is told. */
+int32_t inherited_utc_offset(void);
+
+#endif
