@@ -130,9 +130,9 @@ static void report_change(const struct client *client)
     const char *uuid = request->type == CONTROL_ADD ? request->body.spec.network.uuid : request->body.uuid;
     if (names[request->type] == NULL)
         return;
-    report_event("event=control-request request=%s network=%s pid=%d user=%u result=\"%s\"", names[request->type],
-                 uuid[0] != '\0' ? uuid : "-", (int)client->who.pid, (unsigned)client->who.uid,
-                 client->code == CONTROL_FINE ? "ok" : client->why);
+    report_event("event=control-request request=%s network=%s pid=%d user=%u result=\"%s\"",
+                 names[request->type], uuid[0] != '\0' ? uuid : "-", (int)client->who.pid,
+                 (unsigned)client->who.uid, client->code == CONTROL_FINE ? "ok" : client->why);
 }
 
 static void meet(struct client *client, int netns)
