@@ -220,7 +220,7 @@ int main(int argc, char **argv)
     struct config config;
 
     home = netns_open("/proc/self/ns/net");
-    if (home < 0 || argc < 3)
+    if (home < 0 || argc < 3 || chdir("/") != 0)
         err(1, "usage: parent WORKER DIRECTORY [SETTING NUMBER]...");
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see what is left */
     memset(&config, 0, sizeof(config));
