@@ -104,6 +104,34 @@ const char *address_parse(const char *text, struct address *out)
     return wrong;
 }
 
+const char *address_parse_ip(const char *text, struct address *out)
+{
+    struct address address = {.family = strchr(text, ':') != NULL ? ADDRESS_IPV6 : ADDRESS_IPV4};
+
+    if (inet_pton(address.family == ADDRESS_IPV6 ? AF_INET6 : AF_INET, text, address.ip) != 1)
+        return "not an IP address";
+    if (address.family == ADDRESS_IPV6 && is_mapped(address.ip)) {
+        address.family = ADDRESS_IPV4;
+        memmove(address.ip, address.ip + sizeof(mapped_prefix), 4);
+        memset(address.ip + 4, 0, sizeof(address.ip) - 4);
+    }
+    if (!address_ip_valid(address.family, address.ip))
+        return "not the address of one host";
+    *out = address;
+    return NULL;
+}
+
+bool address_ip_valid(uint8_t family, const uint8_t ip[16])
+{
+    static const uint8_t zeros[16];
+
+    if (memcmp(ip, zeros, sizeof(zeros)) == 0)
+        return false;
+    if (family == ADDRESS_IPV4)
+        return memcmp(ip + 4, zeros, sizeof(zeros) - 4) == 0;
+    return family == ADDRESS_IPV6 && !is_mapped(ip);
+}
+
 bool address_valid(const struct address *address)
 {
     static const uint8_t zeros[12];
@@ -117,6 +145,25 @@ bool address_valid(const struct address *address)
     if (address->family == ADDRESS_IPV4)
         return memcmp(address->ip + 4, zeros, sizeof(zeros)) == 0;
     return address->family == ADDRESS_IPV6 && !is_mapped(address->ip);
+}
+
+bool address_list_valid(const struct address *list, size_t count, size_t places)
+{
+    static const struct address unused;
+
+    if (count == 0 || count > places)
+        return false;
+    for (size_t i = 0; i < places; i++) {
+        if (i >= count && memcmp(&list[i], &unused, sizeof(unused)) != 0)
+            return false;
+        if (i < count && (!address_valid(&list[i]) || list[i].port == 0))
+            return false;
+        for (size_t j = 0; j < i && i < count; j++) {
+            if (memcmp(&list[i], &list[j], sizeof(list[i])) == 0)
+                return false;
+        }
+    }
+    return true;
 }
 
 /* Write a number below 65536 in decimal; returns behind it. */

@@ -3,6 +3,7 @@
  */
 #include "ipc/config.h"
 
+#include "ipc/instance.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -10,6 +11,9 @@
 #define DEFAULT_LISTENER   "169.254.169.254:80"
 #define DEFAULT_STATE_PATH "/var/lib/neutron"
 #define DEFAULT_SOCKET     "/metadata_proxy" /* below the state path */
+/* A host's proxy without a guest has no server: a socket that is never there, in a directory that always is.
+ */
+#define NO_SERVER METAWARD_LIBEXECDIR "/no-server"
 
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
@@ -99,6 +103,21 @@ const char *config_set_plain(struct config *config, const char *name, const char
     return key == NULL ? "no such key" : read_value(config, key, value);
 }
 
+const char *config_set_agent(struct config *config, const char *host, uint32_t port)
+{
+    uint64_t bit = given_bit(offsetof(struct config, agent_host));
+    const char *wrong = endpoint_host_check(host);
+
+    if ((config->given & bit) != 0)
+        return "given twice";
+    if (wrong != NULL || port == 0 || port > UINT16_MAX)
+        return wrong != NULL ? wrong : "the port is not 1 to 65535";
+    text_store(config->agent_host, sizeof(config->agent_host), host);
+    config->agent_port = (uint16_t)port;
+    config->given |= bit;
+    return NULL;
+}
+
 bool config_set(struct config *config, const char *name, const char *value, char error[CONFIG_ERROR_SIZE])
 {
     const struct config_key *key = find_key(name);
@@ -126,6 +145,11 @@ bool config_set(struct config *config, const char *name, const char *value, char
 
 static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    if (config->host_proxy) {
+        config->network.identity = IDENTITY_INSTANCE;
+        config->worker.max_instances = INSTANCES_MOST;
+        return true;
+    }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
     if (config->ovn)
@@ -135,9 +159,24 @@ static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE]
     return true;
 }
 
-/* The agent's socket on the host, and as the worker's root shows it. */
-static bool finish_backend(struct config *config, char error[CONFIG_ERROR_SIZE])
+/* The agent over TCP. A name's address is not known yet. */
+static bool finish_address(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    struct address address = {.family = ADDRESS_IPV4, .port = config->agent_port};
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (config->backend[0] != '\0')
+        return refuse(error, "metadata-address: not together with metadata-proxy-socket");
+    (void)endpoint_literal(config->agent_host, config->agent_port, &address);
+    address_format(&address, text);
+    return text_store(config->worker.backend, sizeof(config->worker.backend), text);
+}
+
+/* The agent's socket on the host, and as the worker's root shows it. */
+static bool finish_socket(struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    if (config->backend[0] == '\0' && config->host_proxy)
+        text_store(config->backend, sizeof(config->backend), NO_SERVER);
     if (config->backend[0] == '\0') {
         const char *state = strcmp(config->state_path, "/") == 0 ? "" : config->state_path;
         size_t length = strlen(state);
@@ -150,6 +189,11 @@ static bool finish_backend(struct config *config, char error[CONFIG_ERROR_SIZE])
     if (name == NULL || name == config->backend)
         return refuse(error, "metadata-proxy-socket: the socket needs a directory of its own, not the root");
     return text_store(config->worker.backend, sizeof(config->worker.backend), name);
+}
+
+static bool finish_backend(struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    return config->agent_host[0] != '\0' ? finish_address(config, error) : finish_socket(config, error);
 }
 
 static bool finish_rates(const struct config *config, char error[CONFIG_ERROR_SIZE])
@@ -173,12 +217,17 @@ static bool finish_limits(struct config *config, char error[CONFIG_ERROR_SIZE])
     return true;
 }
 
+bool config_finish_common(struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    if (!finish_backend(config, error) || !finish_limits(config, error))
+        return false;
+    return config->listener_count > 0 || config_set(config, "listen", DEFAULT_LISTENER, error);
+}
+
 bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    if (!finish_identity(config, error) || !finish_backend(config, error) || !finish_limits(config, error) ||
+    if (!finish_identity(config, error) || !config_finish_common(config, error) ||
         !finish_rates(config, error))
-        return false;
-    if (config->listener_count == 0 && !config_set(config, "listen", DEFAULT_LISTENER, error))
         return false;
     config->worker.max_listeners = config->listener_count;
     const char *wrong = network_valid(&config->network);

@@ -10,6 +10,7 @@
 #define METAWARD_IPC_CONFIG_H
 
 #include "ipc/address.h"
+#include "ipc/endpoint.h"
 #include "ipc/settings.h"
 
 #define CONFIG_LISTENERS_MAX 16
@@ -27,17 +28,21 @@ struct config {
     uint8_t
         given_network; /* how often --network-id and --router-id were given; exactly one in all is right */
     uint8_t given_router;
-    uint8_t ovn;        /* --identity ovn */
-    uint8_t takes_over; /* another instance was told to end: wait until its addresses are free */
-    uint8_t reserved[6];
-    uint64_t given;                    /* one bit for each entry of config_keys that was set */
-    char netns[CONFIG_PATH_SIZE];      /* absolute path, or a name below /run/netns; empty: where we are */
-    char backend[SETTINGS_PATH_SIZE];  /* the agent's socket as the host shows it, absolute */
-    char user[CONFIG_NAME_SIZE];       /* name or number */
-    char group[CONFIG_NAME_SIZE];      /* name or number; empty: the user's own */
-    char pid_file[CONFIG_PATH_SIZE];   /* absolute; empty: none */
-    char state_path[CONFIG_PATH_SIZE]; /* absolute */
-    uint8_t no_padding[4];             /* zero; two configurations are compared byte by byte */
+    uint8_t ovn;         /* --identity ovn */
+    uint8_t takes_over;  /* another instance was told to end: wait until its addresses are free */
+    uint16_t agent_port; /* of agent_host; 0: the agent is reached by its socket */
+    uint8_t host_proxy;  /* guests are known one by one, by records: no network and no router */
+    uint8_t reserved[3];
+    uint64_t given;                   /* one bit for each entry of config_keys that was set */
+    char netns[CONFIG_PATH_SIZE];     /* absolute path, or a name below /run/netns; empty: where we are */
+    char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the host shows it, absolute; empty: agent_host
+                                       */
+    char agent_host[ENDPOINT_HOST_SIZE]; /* the agent over TCP: address or name; empty: backend */
+    char user[CONFIG_NAME_SIZE];         /* name or number */
+    char group[CONFIG_NAME_SIZE];        /* name or number; empty: the user's own */
+    char pid_file[CONFIG_PATH_SIZE];     /* absolute; empty: none */
+    char state_path[CONFIG_PATH_SIZE];   /* absolute */
+    uint8_t no_padding[4];               /* zero; two configurations are compared byte by byte */
 };
 
 enum config_kind { CONFIG_FLAG, CONFIG_VALUE };
@@ -88,15 +93,32 @@ bool config_set(struct config *config, const char *key, const char *value, char 
 const char *config_set_plain(struct config *config, const char *key, const char *value);
 
 /**
+ * Set metadata_address from a host and a port that stand apart, as a configuration file has them.
+ *
+ * @param host an IPv4 address, an IPv6 address without brackets, or a name; NUL-terminated
+ * @return as config_set_plain()
+ */
+const char *config_set_agent(struct config *config, const char *host, uint32_t port);
+
+/**
  * Fill in what follows from several keys together (identity header, default listener, default backend path
- * below the state path, the backend as the worker's root shows it: "/" and the socket's last component, the
- * tag of lines that concern no network: the network's own name in the log, room for as many listeners as
- * there are) and check the whole. Of two limits
+ * below the state path, the backend as the worker's root shows it: "/" and the socket's last component; or
+ * the agent's address, 0.0.0.0 as long as it is only a name; the tag of lines that concern no network: the
+ * network's own name in the log; room for as many listeners as there are) and check the whole. Of two limits
  * that do not fit each other, one that was not given follows the other; one that was is an error.
  *
  * @param error on failure one line "KEY: what is wrong"; no line end
  * @return false where it does not make one good network
  */
 bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE]);
+
+/**
+ * The part of config_finish() that is the same for every network of a host: agent, limits, default listener.
+ * Nothing is checked that single keys can't break together.
+ *
+ * @param error as above
+ * @return false where the keys do not fit each other
+ */
+bool config_finish_common(struct config *config, char error[CONFIG_ERROR_SIZE]);
 
 #endif

@@ -75,6 +75,11 @@ static const char *set_name_or_path(struct config *config, const struct config_k
     return value[0] == '/' ? set_path(config, key, value) : set_name(config, key, value);
 }
 
+static const char *set_agent(struct config *config, const struct config_key *key, const char *value)
+{
+    return endpoint_split(value, member(config, key->offset), &config->agent_port);
+}
+
 static const char *set_identity_value(struct config *config, const struct config_key *key, const char *value)
 {
     uint8_t *times = member(config, key->offset);
@@ -292,6 +297,9 @@ const struct config_key config_keys[] = {
      .set = set_name_or_path, AT(netns), .most = CONFIG_PATH_SIZE},
     {"metadata_proxy_socket", "PATH", "The metadata agent's socket (metadata_proxy below the state path).",
      CONFIG_VALUE, .set = set_path, AT(backend), .most = SETTINGS_PATH_SIZE},
+    {"metadata_address", "HOST:PORT",
+     "The metadata agent over TCP, in place of its socket; a name is looked up once, at the start.",
+     CONFIG_VALUE, .set = set_agent, AT(agent_host)},
     {"state_path", "PATH", "Where Neutron keeps its files (/var/lib/neutron).", CONFIG_VALUE, .set = set_path,
      AT(state_path), .most = CONFIG_PATH_SIZE},
     {"user", "NAME|UID", "Run the worker as this user, never root (metaward, else nobody).", CONFIG_VALUE,

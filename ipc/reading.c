@@ -47,6 +47,17 @@ static bool stored_path(const char *path, size_t size)
     return text_stored_well(path, size) && (path[0] == '\0' || text_is_path(path, size - 1));
 }
 
+/* A socket, or a host and a port. */
+static bool agent_valid(const struct config *config)
+{
+    if (!stored_path(config->backend, sizeof(config->backend)) ||
+        !text_stored_well(config->agent_host, sizeof(config->agent_host)))
+        return false;
+    if (config->agent_host[0] == '\0')
+        return config->backend[0] != '\0' && config->agent_port == 0;
+    return config->agent_port != 0 && endpoint_host_check(config->agent_host) == NULL;
+}
+
 static bool listeners_valid(const struct config *config)
 {
     static const struct address unused;
@@ -70,13 +81,12 @@ static bool listeners_valid(const struct config *config)
 /* All that a file can set and that has more forms than settings_valid() looks at. */
 static bool parts_valid(const struct config *config)
 {
-    const bool one = (config->given_network == 1 && config->given_router == 0) ||
-                     (config->given_network == 0 && config->given_router == 1);
+    const bool one = config->given_network <= 1 && config->given_router <= 1 && config->host_proxy <= 1 &&
+                     config->given_network + config->given_router + config->host_proxy == 1;
 
     return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
            (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
-           config->backend[0] != '\0' && stored_path(config->backend, sizeof(config->backend)) &&
-           stored_path(config->pid_file, sizeof(config->pid_file)) &&
+           agent_valid(config) && stored_path(config->pid_file, sizeof(config->pid_file)) &&
            stored_name(config->user, sizeof(config->user)) &&
            stored_name(config->group, sizeof(config->group));
 }
@@ -100,7 +110,12 @@ static void copy_settable(struct config *to, const struct config *from)
     to->given_network = from->given_network;
     to->given_router = from->given_router;
     to->ovn = from->ovn;
+    to->host_proxy = from->host_proxy;
+    memcpy(to->worker.monitor_path, from->worker.monitor_path, sizeof(to->worker.monitor_path));
+    memcpy(to->worker.stats_path, from->worker.stats_path, sizeof(to->worker.stats_path));
     memcpy(to->backend, from->backend, sizeof(to->backend));
+    memcpy(to->agent_host, from->agent_host, sizeof(to->agent_host));
+    to->agent_port = from->agent_port;
     memcpy(to->user, from->user, sizeof(to->user));
     memcpy(to->group, from->group, sizeof(to->group));
     memcpy(to->pid_file, from->pid_file, sizeof(to->pid_file));
@@ -128,6 +143,8 @@ bool reading_valid(const struct reading *reading)
         return false;
     if (reading->ok == 1)
         return reading->line == 0 && reading->word[0] == '\0' && reading->reason[0] == '\0' &&
-               config_valid(&reading->config);
-    return reading->reason[0] != '\0' && all_zero(&reading->config, sizeof(reading->config));
+               config_valid(&reading->config) &&
+               reading->instances <= (reading->config.host_proxy ? INSTANCES_MOST : 0);
+    return reading->instances == 0 && reading->reason[0] != '\0' &&
+           all_zero(&reading->config, sizeof(reading->config));
 }

@@ -54,7 +54,9 @@
          "look at the kernel's log, then start again")                                                       \
     STEP(STEP_CLEANUP, 40, "clean up", "remove the file by hand")                                            \
     STEP(STEP_CONFIGURATION, 41, "read the configuration", "correct the file; nothing was started")          \
-    STEP(STEP_READER, 42, "run the reader of configurations", "install metaward whole, and as root")
+    STEP(STEP_READER, 42, "run the reader of configurations", "install metaward whole, and as root")         \
+    STEP(STEP_RESOLVE, 43, "look up the agent's name",                                                       \
+         "correct --metadata-address, or the host's name resolution")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

@@ -20,9 +20,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define READER_DESCRIPTORS                                                                                   \
-    16 /* three of its own, and what the loader of a sanitized one opens for a moment */
-#define READER_SECONDS 2
+#define HELPER_DESCRIPTORS                                                                                   \
+    16 /* three of its own, and what a loader or the C library's resolver opens for a moment */
+#define HELPER_SECONDS 2
 
 const unsigned long confine_namespaces =
     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
@@ -107,8 +107,8 @@ static bool place_descriptors(const struct confinement *confinement)
     if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
         return false;
 #endif
-    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 || dup3(confinement->executable, LOG_FD, 0) < 0 ||
-        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0)
+    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 ||
+        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0 || close(LOG_FD) != 0)
         return false;
 #ifdef METAWARD_SANITIZED
     return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&
@@ -148,14 +148,14 @@ int confine_before_exec(struct confinement *confinement)
     return 0;
 }
 
-int confine_reader(void)
+int confine_helper(void)
 {
     const uid_t nobody = 65534; /* the kernel's overflow id: the configured user is not known yet */
     sigset_t none;
     sigemptyset(&none);
     if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         return STEP_NAMESPACES;
-    if (!limit_child(READER_DESCRIPTORS) || !confine_limit(RLIMIT_CPU, READER_SECONDS))
+    if (!limit_child(HELPER_DESCRIPTORS) || !confine_limit(RLIMIT_CPU, HELPER_SECONDS))
         return STEP_LIMITS;
     if (!shed_capabilities())
         return STEP_CAPABILITIES;

@@ -65,13 +65,14 @@ int confine_tree(int directory);
 int confine_before_exec(struct confinement *confinement);
 
 /**
- * Confine the child that is going to be the reader of configurations: no core, no file written, no process,
- * three descriptors, two seconds of processor time; nobody's ids, no group, no capability; no_new_privs;
- * SIGKILL when the parent ends. Its filter follows as its first act.
+ * Confine a child that helps the parent to start: the reader of configurations, whose filter follows as its
+ * first act, and who looks up the agent's name. No core, no file written, no process, few descriptors, two
+ * seconds of processor time; nobody's ids, no group, no capability; no_new_privs; SIGKILL when the parent
+ * ends.
  *
  * @return as above
  */
-int confine_reader(void);
+int confine_helper(void);
 
 /**
  * The parent's own: give up supplementary groups and every capability for good, set no_new_privs, not

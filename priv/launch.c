@@ -22,8 +22,9 @@ static int child(const struct config *config, const struct prepared *prepared, i
                                       .descriptors = settings_descriptors(&config->worker),
                                       .channel = end,
                                       .executable = prepared->executable,
-                                      .directory = prepared->backend_directory};
-    char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)config->network.uuid, NULL};
+                                      .directory = prepared->agent.directory};
+    char *const arguments[] = {"metaward-worker", "nursery",
+                               (char *)(uintptr_t)network_word(&config->network), NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
@@ -42,7 +43,7 @@ static int child(const struct config *config, const struct prepared *prepared, i
 
 pid_t launch_nursery(const struct config *config, const struct prepared *prepared, int end)
 {
-    int root = confine_tree(prepared->backend_directory);
+    int root = confine_tree(prepared->agent.directory);
     if (root < 0)
         return -1;
     /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */

@@ -18,8 +18,6 @@
 #include "priv/supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 static struct config config;
@@ -37,27 +35,19 @@ static int write_pid(void)
                                  : report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
 }
 
-/* The worker's executable and the agent's directory; the agent's socket itself need not be there yet. */
-static int open_files(void)
-{
-    static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
-    char directory[SETTINGS_PATH_SIZE];
-    memcpy(directory, config.backend, sizeof(directory));
-    strrchr(directory, '/')[0] = '\0';
-    prepared.executable = trusted_executable(worker);
-    if (prepared.executable < 0)
-        return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
-    prepared.backend_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return prepared.backend_directory >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
-}
-
 static int prepare(void)
 {
+    static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
     int step = account_resolve(config.user, config.group, &prepared.account);
     if (step != 0)
         return report_failed(step, errno, prepared.account.subject);
     config.worker.utc_offset = inherited_utc_offset();
-    step = open_files();
+    prepared.executable = trusted_executable(worker);
+    if (prepared.executable < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
+    step = resolve_agent(&config, &prepared.agent);
+    if (step == 0 && settings_dialed(&config.worker))
+        step = report_failed(STEP_RESOLVE, ENOSYS, "");
     if (step == 0)
         step = prepare_listeners(&config, &prepared);
     return step;

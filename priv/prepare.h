@@ -9,11 +9,12 @@
 
 #include "ipc/config.h"
 #include "policy/account.h"
+#include "policy/resolve.h"
 
 struct prepared {
     struct account account;
-    int executable;        /* O_PATH: metaward-worker */
-    int backend_directory; /* O_PATH */
+    int executable; /* O_PATH: metaward-worker */
+    struct agent_place agent;
     int listeners[CONFIG_LISTENERS_MAX];
 };
 

@@ -85,7 +85,7 @@ static int settle(struct worker *worker)
         return step;
     self.owner.settled = true;
     close(self.prepared->executable);
-    close(self.prepared->backend_directory);
+    close(self.prepared->agent.directory);
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");

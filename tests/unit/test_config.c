@@ -407,6 +407,41 @@ static void identities(void **state)
     }
 }
 
+static void agents_over_tcp(void **state)
+{
+    struct config config;
+
+    (void)state;
+    begin(&config);
+    refuse(&config, "metadata-address", NULL);
+    refuse(&config, "metadata-address", "nova");
+    set(&config, "metadata_address", "nova:8775");
+    refuse(&config, "metadata-address", "nova:8775");
+    assert_non_null(config_set_agent(&config, "nova", 8775));
+    assert_string_equal(config.agent_host, "nova");
+    assert_int_equal(config.agent_port, 8775);
+    finish_good(&config);
+    assert_true(settings_dialed(&config.worker));
+    assert_string_equal(config.worker.backend, "0.0.0.0:8775");
+    assert_string_equal(config.backend, "");
+
+    begin(&config);
+    assert_non_null(config_set_agent(&config, "[::1]", 80));
+    assert_non_null(config_set_agent(&config, "::1", 0));
+    assert_non_null(config_set_agent(&config, "::1", 65536));
+    assert_null(config_set_agent(&config, "::1", 80));
+    finish_good(&config);
+    assert_string_equal(config.worker.backend, "[::1]:80");
+
+    begin(&config);
+    set(&config, "metadata-address", "nova:8775");
+    set(&config, "metadata-proxy-socket", "/run/a/agent");
+    finish_bad(&config, "metadata-address");
+    begin(&config);
+    finish_good(&config);
+    assert_false(settings_dialed(&config.worker));
+}
+
 static void backends(void **state)
 {
     static const struct {
@@ -592,6 +627,7 @@ int main(void)
         cmocka_unit_test(too_many_listeners),
         cmocka_unit_test(identities),
         cmocka_unit_test(backends),
+        cmocka_unit_test(agents_over_tcp),
         cmocka_unit_test(methods),
         cmocka_unit_test(forward_headers),
         cmocka_unit_test(limits_together),
