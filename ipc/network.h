@@ -71,6 +71,9 @@ bool log_tag_valid(const char *tag);
  */
 void network_log_name(const struct network *network, bool to_syslog, char out[NETWORK_TAG_SIZE]);
 
+/** The identity header of X-OVN-... or X-Neutron-..., for a router or a network. */
+enum identity_header identity_header_of(bool ovn, bool router);
+
 /** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers.
  */
 const char *identity_header_name(uint8_t identity);
