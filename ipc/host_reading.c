@@ -32,17 +32,6 @@ void host_reading_refuse(struct host_reading *reading, uint32_t line, const char
     text_append(reading->reason, sizeof(reading->reason), 0, reason);
 }
 
-static bool all_zero(const void *start, size_t size)
-{
-    const unsigned char *bytes = start;
-
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
 static bool body_valid(const struct host_reading *reading)
 {
     const struct network_spec *network = &reading->body.network;

@@ -8,6 +8,8 @@
 
 #include "ipc/steps.h"
 
+#include "ipc/text.h"
+
 #include <string.h>
 
 #define ERRNO_MOST  4095 /* MAX_ERRNO: what a system call can return */
@@ -109,16 +111,6 @@ static bool status_valid(int32_t status, unsigned uses)
     if (uses & USES_ERRNO)
         return status >= 0 && status <= ERRNO_MOST;
     return status == 0;
-}
-
-static bool all_zero(const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    unsigned char any = 0;
-
-    for (size_t i = 0; i < length; i++)
-        any |= at[i];
-    return any == 0;
 }
 
 static bool body_valid(const struct message *message, unsigned uses)

@@ -168,6 +168,17 @@ bool text_stored_well(const char *array, size_t size)
     return true;
 }
 
+bool all_zero(const void *start, size_t size)
+{
+    const unsigned char *bytes = start;
+
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
 bool text_stored_name(const char *array, size_t size)
 {
     return text_stored_well(array, size) && (array[0] == '\0' || text_is_name(array, size - 1));

@@ -8,8 +8,7 @@
 #define LOG_FD     1 /* worker: SOCK_DGRAM, connected by the parent to the log */
 #define EPOLL_FD   2 /* worker: made by libevent before confinement */
 
-/* nursery: the worker's executable, opened by the parent at start. It stands at LOG_FD as well, to keep that
- * number taken: a received descriptor must never be the one that a new worker's log is put in place of. */
+/* nursery: the worker's executable, opened by the parent at start; not where a new worker's descriptors go */
 #define NURSERY_EXECUTABLE_FD 2
 
 /* reader */

@@ -141,7 +141,7 @@ static const struct mistake networks[] = {
     {N "max_body = 0\n", 4, "'max_body'", "no such key in this section"},
     {"[network]\nnetns = a/b\n", 2, "'a/b'", NAME},
     {"[network]\nnetns = /run/../a\n", 2, "'/run/../a'", PATH},
-    {N "listen = 169.254.169.254\n", 4, "'169.254.169.254'", "there is no port"},
+    {N "listen = 169.254.169.254\n", 4, "'169.254.169.254'", "not ADDR:PORT[%interface]"},
     {N "rate_limit = 1/1s\nrate_limit = none\n", 5, "'none'", "'none' stands alone"},
     {N "rate_limit = none\nrate_limit = 1/1s\n", 5, "'1/1s'", "'none' stands alone"},
     {N "rate_limit = none\nrate_limit_shadow = yes\n", 0, "", "rate_limit_shadow: needs a rate_limit"},
