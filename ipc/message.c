@@ -7,7 +7,6 @@
 #include "ipc/message.h"
 
 #include "ipc/steps.h"
-
 #include "ipc/text.h"
 
 #include <string.h>
