@@ -159,11 +159,8 @@ static void help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_lines),
-        cmocka_unit_test(bad_lines),
-        cmocka_unit_test(host_lines),
-        cmocka_unit_test(ending_options),
-        cmocka_unit_test(help),
+        cmocka_unit_test(good_lines),     cmocka_unit_test(bad_lines), cmocka_unit_test(host_lines),
+        cmocka_unit_test(ending_options), cmocka_unit_test(help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,13 @@
 
 static const char help[] = "metaward-reader is started by metaward; see metawardd --help and haproxy -vv\n";
 
-/* Do files follow over the channel? Then it stands in the file's place as well. */
+/* Do files follow over the channel? Then the channel stands in the file's place as well. */
 static bool files_follow(void)
 {
-    int type;
-    socklen_t length = sizeof(type);
-    return getsockopt(READER_FILE_FD, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+    uint64_t file, channel; /* each socket has a number of its own */
+    socklen_t length = sizeof(file);
+    return getsockopt(READER_FILE_FD, SOL_SOCKET, SO_COOKIE, &file, &length) == 0 &&
+           getsockopt(READER_ANSWER_FD, SOL_SOCKET, SO_COOKIE, &channel, &length) == 0 && file == channel;
 }
 
 static int confine(bool follow)
