@@ -40,14 +40,14 @@ static bool body_valid(const struct host_reading *reading)
     if (reading->kind == HOST_FILE_GLOBAL)
         return host_config_valid(&reading->body.host) == NULL;
     return network_spec_valid(network) == NULL && network->netns[0] != '\0' &&
-           all_zero(behind, sizeof(reading->body) - sizeof(*network));
+           bytes_zero(behind, sizeof(reading->body) - sizeof(*network));
 }
 
 bool host_reading_valid(const struct host_reading *reading, const struct host_request *request)
 {
     if (reading->version != HOST_READING_VERSION || reading->number != request->number ||
         reading->kind != request->kind || reading->ok > 1 ||
-        !all_zero(reading->reserved, sizeof(reading->reserved)))
+        !bytes_zero(reading->reserved, sizeof(reading->reserved)))
         return false;
     if (!text_stored_well(reading->word, sizeof(reading->word)) ||
         !text_stored_well(reading->reason, sizeof(reading->reason)))
@@ -55,5 +55,5 @@ bool host_reading_valid(const struct host_reading *reading, const struct host_re
     if (reading->ok == 1)
         return reading->line == 0 && reading->word[0] == '\0' && reading->reason[0] == '\0' &&
                body_valid(reading);
-    return reading->reason[0] != '\0' && all_zero(&reading->body, sizeof(reading->body));
+    return reading->reason[0] != '\0' && bytes_zero(&reading->body, sizeof(reading->body));
 }

@@ -129,7 +129,7 @@ static bool body_valid(const struct message *message, unsigned uses)
         if (network_valid(&message->body.network) != NULL)
             return false;
     }
-    return all_zero((const char *)&message->body + used, sizeof(message->body) - used);
+    return bytes_zero((const char *)&message->body + used, sizeof(message->body) - used);
 }
 
 /* How many slots there are to name; the first one stands for none where a type names none. */

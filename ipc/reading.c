@@ -95,7 +95,7 @@ static bool config_valid(const struct config *config)
 bool reading_valid(const struct reading *reading)
 {
     if (reading->version != READING_VERSION || reading->ok > 1 ||
-        !all_zero(reading->reserved, sizeof(reading->reserved)))
+        !bytes_zero(reading->reserved, sizeof(reading->reserved)))
         return false;
     if (!text_stored_well(reading->word, sizeof(reading->word)) ||
         !text_stored_well(reading->reason, sizeof(reading->reason)))
@@ -105,5 +105,5 @@ bool reading_valid(const struct reading *reading)
                config_valid(&reading->config) &&
                reading->instances <= (reading->config.host_proxy ? INSTANCES_MOST : 0);
     return reading->instances == 0 && reading->reason[0] != '\0' &&
-           all_zero(&reading->config, sizeof(reading->config));
+           bytes_zero(&reading->config, sizeof(reading->config));
 }

@@ -168,15 +168,14 @@ bool text_stored_well(const char *array, size_t size)
     return true;
 }
 
-bool all_zero(const void *start, size_t size)
+bool bytes_zero(const void *bytes, size_t length)
 {
-    const unsigned char *bytes = start;
+    const unsigned char *at = bytes;
+    unsigned char any = 0;
 
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
+    for (size_t i = 0; i < length; i++)
+        any |= at[i];
+    return any == 0;
 }
 
 bool text_stored_name(const char *array, size_t size)
