@@ -200,14 +200,16 @@ int confine_host(void)
                                                                                     : step;
 }
 
-bool confine_raise(__rlimit_resource_t resource, rlim_t value)
+rlim_t confine_raise(__rlimit_resource_t resource, rlim_t value)
 {
     struct rlimit limit;
     if (getrlimit(resource, &limit) != 0)
-        return false;
-    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < value)
-        limit.rlim_cur = value;
-    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < value)
-        limit.rlim_max = value;
-    return setrlimit(resource, &limit) == 0;
+        return 0;
+    if (limit.rlim_cur >= value)
+        return limit.rlim_cur;
+    struct rlimit all = {value, limit.rlim_max > value ? limit.rlim_max : value};
+    struct rlimit some = {limit.rlim_max, limit.rlim_max};
+    if (setrlimit(resource, &all) == 0)
+        return value;
+    return setrlimit(resource, &some) == 0 ? limit.rlim_max : limit.rlim_cur;
 }

@@ -93,8 +93,12 @@ int confine_parent(void);
  */
 int confine_host(void);
 
-/** Raise a limit of this process, soft and hard, to at least `value`. Before power is given up.
- * @return false with errno set */
-bool confine_raise(__rlimit_resource_t resource, rlim_t value);
+/**
+ * Raise a limit of this process, soft and hard, to `value`, or as far as that goes: the hard one takes
+ * CAP_SYS_RESOURCE. Before power is given up.
+ *
+ * @return the soft limit then
+ */
+rlim_t confine_raise(__rlimit_resource_t resource, rlim_t value);
 
 #endif

@@ -23,6 +23,7 @@ enum policy_role {
     POLICY_NURSERY,
     POLICY_WORKER,
     POLICY_READER,
+    POLICY_READER_HOST,
     POLICY_HOST,
     POLICY_ROLE_COUNT
 };

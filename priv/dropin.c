@@ -11,6 +11,7 @@
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "priv/reading.h"
+#include "priv/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -94,4 +95,10 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
 int frontend_status(int step)
 {
     return step == 0 ? 0 : 1;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    return supervise(config, prepared, milestones);
 }

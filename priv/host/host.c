@@ -43,7 +43,7 @@ static struct {
     struct watch nursery_watch;
     struct timer hang, watchdog, flush;
     int status;
-    bool ending, draining;
+    bool ready, ending, draining;
 } self = {.nursery_watch = {on_nursery},
           .hang = {.run = on_hang},
           .watchdog = {.run = on_watchdog},
@@ -132,10 +132,7 @@ static int settle(void)
     report_open(&self.config->common.worker, self.log.own);
     if (!filter_load(POLICY_HOST, &values))
         return report_failed(STEP_FILTER, errno, "parent");
-    step = self.milestones->confined(0);
-    if (step == 0)
-        load_begin();
-    return step;
+    return self.milestones->confined(0);
 }
 
 void host_drain(void)
@@ -157,7 +154,7 @@ static rlim_t descriptors(void)
     return own + of_network * config->max_networks + of_worker * workers;
 }
 
-static int begin(void)
+static int begin_nursery(void)
 {
     const struct host_config *config = self.config;
     int ends[2];
@@ -166,11 +163,7 @@ static int begin(void)
         return report_failed(STEP_FACTS, errno, "/proc/self/status");
     self.facts =
         (struct facts){self.prepared->account.uid, self.prepared->account.gid, (unsigned)filters + 2};
-    if (!logsocket_open(config->common.worker.log_target, &self.log))
-        return report_failed(STEP_LOG, errno, "");
-    if (!notify_open())
-        report_event("event=notify-absent error=%s", errno_name(errno));
-    if (!signals_hold() || !loop_begin() || !channel_pair(ends))
+    if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
     self.nursery_pid = launch_nursery(&confinement, "host");
@@ -182,21 +175,49 @@ static int begin(void)
     if (!loop_watch(&self.nursery_watch, ends[0], EPOLLIN))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     loop_timer(&self.hang, clock_now() + START_MOST_MS);
-    if (!confine_raise(RLIMIT_NOFILE, descriptors()))
-        return report_failed(STEP_LIMITS, errno, "open files");
-    networks_begin(config->max_networks, config->isolation == ISOLATION_NETWORK);
-    workers_begin(config, &self.nursery, &self.facts, settle);
-    malloc_trim(0);
-    return namespaces_begin();
+    return 0;
 }
 
-int host_supervise(const struct host_config *config, struct prepared *prepared,
+/* The nursery first: while the files are read it gets ready, and it inherits no listener. */
+static int begin(const char *file)
+{
+    const struct host_config *config = self.config;
+    rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
+    if (most < wanted)
+        report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
+                     (unsigned long long)wanted);
+    if (!signals_hold() || !loop_begin())
+        return report_failed(STEP_CHANNEL, errno, "epoll");
+    if (!logsocket_open(config->common.worker.log_target, &self.log))
+        return report_failed(STEP_LOG, errno, "");
+    if (!notify_open())
+        report_event("event=notify-absent error=%s", errno_name(errno));
+    networks_begin(config->max_networks, config->isolation == ISOLATION_NETWORK);
+    workers_begin(config, &self.nursery, &self.facts, settle);
+    int step = namespaces_begin();
+    if (step == 0)
+        step = begin_nursery();
+    if (step == 0)
+        step = load_first(file, config);
+    malloc_trim(0);
+    return step;
+}
+
+static void tell_ready(void)
+{
+    self.ready = true;
+    notify_tell("READY=1");
+    report_event("event=ready serving=%u waiting=%u failed=%u", networks_count(NETWORK_SERVING),
+                 networks_count(NETWORK_WAITING), networks_count(NETWORK_FAILED));
+}
+
+int host_supervise(const char *file, const struct host_config *config, struct prepared *prepared,
                    const struct milestones *milestones)
 {
     self.config = config;
     self.prepared = prepared;
     self.milestones = milestones;
-    int step = begin();
+    int step = begin(file);
     if (step != 0)
         host_end(step);
     if (notify_watchdog_ms() != 0)
@@ -206,6 +227,8 @@ int host_supervise(const struct host_config *config, struct prepared *prepared,
             host_unwatched();
         if (signals_wish() == WISH_DRAIN)
             host_drain();
+        if (!self.ready && workers_settled())
+            tell_ready();
         on_flush(&self.flush);
     }
     notify_tell("STOPPING=1");

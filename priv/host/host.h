@@ -16,9 +16,10 @@
 /**
  * Run until a signal ends it: SIGTERM and SIGINT at once, SIGQUIT and SIGUSR1 after the requests in flight.
  *
+ * @param file the global file, to be read again at a reload
  * @return the exit status
  */
-int host_supervise(const struct host_config *config, struct prepared *prepared,
+int host_supervise(const char *file, const struct host_config *config, struct prepared *prepared,
                    const struct milestones *milestones);
 
 /** End the daemon with this status, at the end of the turn. 0: without a failure. */

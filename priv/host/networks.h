@@ -23,7 +23,7 @@
 #define NETWORKS_MAX         MESSAGE_NETWORKS
 #define NETWORKS_NONE        NETWORKS_MAX /* no place */
 #define NETWORKS_FILE_SIZE   64
-#define NETWORKS_DETAIL_SIZE 160
+#define NETWORKS_DETAIL_SIZE 192
 
 struct host_listener {
     int fd;        /* -1: not bound */

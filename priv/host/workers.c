@@ -317,6 +317,11 @@ void workers_drain(void)
     }
 }
 
+bool workers_settled(void)
+{
+    return owner.settled && starting == 0 && starts == 0;
+}
+
 bool workers_any(void)
 {
     return begun > 0;

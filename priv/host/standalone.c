@@ -1,0 +1,64 @@
+/*
+ * metawardd's own command line. See frontend.h.
+ */
+#include "ipc/frontend.h"
+
+#include "ipc/options.h"
+#include "ipc/steps.h"
+#include "policy/filter.h"
+#include "policy/host_load.h"
+#include "priv/host/check.h"
+#include "priv/host/host.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct host_config host_config; /* max_networks 0: none was asked for */
+static const char *host_file;
+
+static int print(const char *text)
+{
+    size_t length = strlen(text);
+    return write(STDOUT_FILENO, text, length) == (ssize_t)length ? 0 : 1;
+}
+
+bool frontend_read(int argc, char **argv, struct config *config, int *status)
+{
+    struct options_host host;
+    *status = 0;
+    switch (options_read(argc, argv, config, &host)) {
+    case OPTIONS_RUN:
+        return true;
+    case OPTIONS_HOST:
+        *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
+        *config = host_config.common;
+        host_file = host.file;
+        return !host.check && *status == 0;
+    case OPTIONS_POLICY:
+        *status = print(filter_text);
+        break;
+    case OPTIONS_POLICY_JSON:
+        *status = print(filter_json);
+        break;
+    case OPTIONS_DONE:
+        break;
+    case OPTIONS_BAD:
+        *status = STEP_USAGE;
+        break;
+    }
+    return false;
+}
+
+int frontend_status(int step)
+{
+    return step;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    if (host_config.max_networks == 0)
+        return supervise(config, prepared, milestones);
+    host_config.common = *config; /* what was found out since the file was read: addresses, time zone */
+    return host_supervise(host_file, &host_config, prepared, milestones);
+}
