@@ -23,7 +23,8 @@ static int child(const struct config *config, const struct prepared *prepared, i
                                       .channel = end,
                                       .executable = prepared->executable,
                                       .directory = prepared->agent.directory};
-    char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)config->network.uuid, NULL};
+    char *const arguments[] = {"metaward-worker", "nursery",
+                               (char *)(uintptr_t)network_word(&config->network), NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
