@@ -47,7 +47,7 @@ static bool tell(struct worker *worker, enum message_type type)
 int worker_begin(struct worker *worker, const struct worker_owner *owner, uint16_t slot)
 {
     *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot};
-    worker->log = (struct logsocket){owner->settings->log_target, -1, -1, -1, 0, false};
+    worker->log = (struct logsocket){.target = owner->settings->log_target, .relay = -1};
     bool good = owner->log_apart || logsocket_open(owner->settings->log_target, &worker->log);
     return good ? 0 : report_failed(STEP_LOG, errno, "");
 }
@@ -72,19 +72,22 @@ static int put_off(struct worker *worker, int step, const char *subject)
 /* A channel of its own for each worker: nothing that an old one has sent can be taken for the new one's. */
 int worker_start(struct worker *worker)
 {
-    int ends[2];
-    if (!logsocket_renew(&worker->log))
+    int ends[2], log = logsocket_renew(&worker->log);
+    if (log < 0)
         return put_off(worker, STEP_LOG, "worker");
-    if (!channel_pair(ends))
+    if (!channel_pair(ends)) {
+        close(log);
         return put_off(worker, STEP_CHANNEL, "worker");
+    }
     channel_begin(&worker->channel, ends[0]);
     worker->phase = PHASE_PARENT_WORKER_START;
     worker->started_at = clock_now();
     worker->due = worker->started_at + START_MOST_MS;
-    bool spawned = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], worker->log.worker});
+    bool spawned = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log});
     int error = errno;
     bool told = spawned && tell(worker, MSG_SETTINGS);
     close(ends[1]);
+    close(log);
     if (spawned)
         return told ? 0 : worker_distrust(worker, "it takes no message");
     forget(worker);
@@ -197,7 +200,7 @@ int worker_receive(struct worker *worker)
 
 int worker_due(struct worker *worker, int64_t now)
 {
-    logsocket_retry(&worker->log, now);
+    logsocket_retry(&worker->log, now, worker->phase == PHASE_PARENT_WORKER ? &worker->channel : NULL);
     if (worker->due == 0 || now < worker->due)
         return 0;
     worker->due = 0;

@@ -36,7 +36,6 @@ static struct {
     struct prepared *prepared;
     const struct milestones *milestones;
     struct facts facts;
-    struct logsocket log;
     struct channel nursery;
     pid_t nursery_pid; /* 0: none */
     uint32_t nursery_phase;
@@ -129,7 +128,7 @@ static int settle(void)
     step = self.milestones->settled();
     if (step != 0)
         return step;
-    report_open(&self.config->common.worker, self.log.own);
+    report_open(&self.config->common.worker);
     if (!filter_load(POLICY_HOST, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
@@ -188,7 +187,8 @@ static int begin(const char *file)
                      (unsigned long long)wanted);
     if (!signals_hold() || !loop_begin())
         return report_failed(STEP_CHANNEL, errno, "epoll");
-    if (!logsocket_open(config->common.worker.log_target, &self.log))
+    struct logsocket log;
+    if (!logsocket_open(config->common.worker.log_target, &log))
         return report_failed(STEP_LOG, errno, "");
     if (!notify_open())
         report_event("event=notify-absent error=%s", errno_name(errno));

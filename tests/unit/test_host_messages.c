@@ -157,7 +157,7 @@ static int begin(void **state)
     owner.hand_over = hand_over;
     owner.serving = serving;
     srand(1);
-    report_open(&settings, -1); /* which writes nothing */
+    report_open(&settings); /* which writes nothing */
     if (!channel_pair(ends))
         return 1;
     channel_begin(&nursery, ends[0]);
