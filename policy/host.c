@@ -68,9 +68,9 @@ static const struct policy_line lines[] = {
     BARE(listen, "a listener"),
     /* and the end */
     BARE(close, "sockets, namespaces, channels"),
-    BARE_UNUSED(clock_gettime, "times",
+    BARE_UNUSED(clock_gettime, "when something is due",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
+    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
     BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
