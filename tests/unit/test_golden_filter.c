@@ -115,6 +115,12 @@ static void the_readers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_READER);
 }
 
+static void the_leases_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_LEASE);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -122,6 +128,7 @@ int main(void)
         cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_leases_filter_is_the_reviewed_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
