@@ -25,9 +25,7 @@ static const struct policy_line lines[] = {
     BARE(setfsuid, "be the user that may remove the pid file"),
     BARE(newfstatat, "is the pid file still ours"),
     PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
-    BARE_UNUSED(ftruncate, "empty our own pid file where it can't be removed",
-                "a directory on a file system that was "
-                "made read-only since"),
+    BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 

@@ -2,6 +2,7 @@
 import array
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -15,6 +16,7 @@ import pytest
 import proc
 from harness import NETWORK, PREFIX, SANITIZED, Agent, Client, connect, wait_for
 from room import Room
+from test_policy_use import calls, loads_a_filter, matches, policy
 
 PROGRAM = os.path.join(PREFIX, "libexec", "metaward", "haproxy")
 HOLDER = os.path.join(PREFIX, "libexec", "metaward", "lease", "haproxy")
@@ -121,10 +123,10 @@ class Network:
             f.write(CONFIGURATION.format(pid_file=self.pid_file, address="127.0.0.1", port=self.port, network=NETWORK,
                                          socket=socket_path))
 
-    def start(self, room, *options):
+    def start(self, room, *options, under=()):
         with open(os.path.join(self.directory, "said"), "w+", encoding="utf-8") as said:
-            done = subprocess.run(room.enter(PROGRAM, "-f", self.path, *options), stdin=subprocess.DEVNULL, stdout=said,
-                                  stderr=said, timeout=20, check=False)
+            done = subprocess.run(room.enter(*under, PROGRAM, "-f", self.path, *options), stdin=subprocess.DEVNULL,
+                                  stdout=said, stderr=said, timeout=20, check=False)
             said.seek(0)
             return done.returncode, said.read()
 
@@ -324,3 +326,41 @@ def test_it_starts_at_once(room):
         assert status == 0, said
         assert time.monotonic() - begun < 0.5
         os.kill(network.pid(), signal.SIGKILL)
+
+
+def traced_life(room, directory, spoil):
+    """A holder from its filter on, through another daemon, to its end: the calls that it made."""
+    network = Network()
+    strace = (shutil.which("strace"), "--daemonize", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", directory + "/t")
+    with Daemon(room):
+        status, said = network.start(room, under=strace)
+        assert status == 0, said
+        wait_for("the pid file", lambda: os.path.exists(network.pid_file) and os.path.getsize(network.pid_file))
+        pid = network.pid()
+        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % pid) == HOLDER)
+    with Daemon(room) as second:
+        wait_for("the second request", lambda: second.requests)
+        spoil(network)
+        os.kill(pid, signal.SIGTERM)
+        wait_for("the end", lambda: not alive(pid))
+    trace = "%s/t.%d" % (directory, pid)
+    wait_for("the trace's end", lambda: "exit_group" in open(trace, encoding="utf-8").read())
+    made = list(calls(trace))
+    return network, made[max(i for i, call in enumerate(made) if loads_a_filter(call)) + 1:]
+
+
+@pytest.mark.plain
+def test_every_call_is_in_its_table_and_every_line_is_used(room, tmp_path):
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    network, used = traced_life(room, str(first), lambda _: None)
+    assert not os.path.exists(network.pid_file)
+    network, more = traced_life(room, str(second), lambda network: os.chown(network.directory, 1, 1))
+    assert os.path.getsize(network.pid_file) == 0  # not its directory any more: the file can't be removed
+    used += more
+    table = policy()["lease"]
+    strangers = [call for call in used if not any(matches(line, call) for line in table)]
+    assert not strangers
+    idle = [line["call"] for line in table if not line["unused"] and not any(matches(line, call) for call in used)]
+    assert not idle
