@@ -19,7 +19,7 @@
 /* What the drop-in leaves to the process that it becomes, on the descriptor LEASE_RECORD_FD. */
 struct lease {
     struct network_spec spec;
-    struct pidfile pidfile; /* its name empty: there is none */
+    struct pidfile pidfile; /* its name empty: there is none; else its directory is the working directory */
     bool starter_waits;     /* LEASE_STARTER_FD is open: tell it that all is well */
 };
 

@@ -54,11 +54,11 @@ static int settle(const struct config *config, char *const *arguments, int contr
         return report_failed(STEP_WORKER_EXECUTABLE, errno, holder);
     if (config->pid_file[0] != '\0' && pidfile_write(config->pid_file, getpid(), &lease.pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
-    int written[] = {-1, -1};
+    int lock = -1;
     if (lease.pidfile.name[0] != '\0') {
-        written[0] = lease.pidfile.directory;
-        written[1] = lease.pidfile.file;
-        lease.pidfile.directory = LEASE_DIRECTORY_FD;
+        if (!pidfile_own(&lease.pidfile))
+            return report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
+        lock = lease.pidfile.file;
         lease.pidfile.file = LEASE_PIDFILE_FD;
     }
     lease.starter_waits = starter_waits();
@@ -69,7 +69,7 @@ static int settle(const struct config *config, char *const *arguments, int contr
     int step = starter_leave_terminal();
     if (step != 0)
         return step;
-    const int fds[] = {control, netns, record, starter_descriptor(), written[0], written[1]};
+    const int fds[] = {control, netns, record, starter_descriptor(), lock};
     step = become(executable, arguments, lease.pidfile.owner, fds, LEASE_CONTROL_FD,
                   sizeof(fds) / sizeof(fds[0]));
     return report_failed(step, errno, holder);

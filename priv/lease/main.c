@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -117,10 +118,10 @@ static int hold(void)
     }
     while (signals_wish() == WISH_NONE)
         turn();
-    if (lease.pidfile.name[0] != '\0' &&
-        (!pidfile_own(&lease.pidfile) || pidfile_remove(&lease.pidfile) != 0))
-        return STEP_CLEANUP;
-    return 0;
+    /* The user that owns the pid file's directory, which is our working directory, can remove it. */
+    if (lease.pidfile.name[0] != '\0')
+        setfsuid(lease.pidfile.owner);
+    return pidfile_remove(&lease.pidfile) == 0 ? 0 : STEP_CLEANUP;
 }
 
 int main(void)
