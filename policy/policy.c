@@ -6,8 +6,8 @@
 
 const struct policy *policy_of(enum policy_role role)
 {
-    static const struct policy *const roles[POLICY_ROLE_COUNT] = {&policy_parent, &policy_nursery,
-                                                                  &policy_worker, &policy_reader};
+    static const struct policy *const roles[POLICY_ROLE_COUNT] = {
+        &policy_parent, &policy_nursery, &policy_worker, &policy_reader, &policy_reader_host};
     return roles[role];
 }
 

@@ -18,7 +18,14 @@
 
 #define POLICY_PINS_MAX 6
 
-enum policy_role { POLICY_PARENT = 0, POLICY_NURSERY, POLICY_WORKER, POLICY_READER, POLICY_ROLE_COUNT };
+enum policy_role {
+    POLICY_PARENT = 0,
+    POLICY_NURSERY,
+    POLICY_WORKER,
+    POLICY_READER,
+    POLICY_READER_HOST,
+    POLICY_ROLE_COUNT
+};
 
 enum policy_action {
     POLICY_ALLOW = 0,

@@ -75,5 +75,6 @@ extern const struct policy policy_parent;
 extern const struct policy policy_nursery;
 extern const struct policy policy_worker;
 extern const struct policy policy_reader;
+extern const struct policy policy_reader_host;
 
 #endif

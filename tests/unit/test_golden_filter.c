@@ -22,7 +22,8 @@ static const struct policy_values values = {(const void *)0x1122334455667788, 99
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
-    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery", "worker", "reader"};
+    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery", "worker", "reader",
+                                                         "reader_host"};
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);
@@ -115,6 +116,12 @@ static void the_readers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_READER);
 }
 
+static void the_host_readers_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_READER_HOST);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -122,6 +129,7 @@ int main(void)
         cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_host_readers_filter_is_the_reviewed_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
