@@ -12,6 +12,7 @@ import pytest
 
 import proc
 from harness import OTHER, Agent, Client, Namespace, Tenant, echo, together, unique, wait_for
+from hostile import Hostile
 from host import Crowd, Host, files, many_tenants
 
 BOTH = pytest.mark.parametrize("options", [{"workers": 2}, {"isolation": "network"}], ids=["shared", "network"])
@@ -310,6 +311,22 @@ def test_the_service_manager_is_told(tenant, agent, tmp_path):
         while (word := manager.recv(100)) == b"WATCHDOG=1":
             pass
         assert word == b"STOPPING=1"
+
+
+@BOTH
+@pytest.mark.parametrize("part", ["flood-of-messages", "flood-of-lines", "bad-version", "very-long", "many-descriptors",
+                                  "leave-channel", "shut-channel", "serving-again", "leave-before-ready", "die-before-ready",
+                                  "no-filter", "unknown-step", "flood-of-failures"])
+def test_hostile_workers_are_replaced_and_the_others_stay(agent, options, part):
+    hostile = Hostile(part, argument=6, since=2)
+    with Crowd(4) as crowd, Host(agent, crowd.files(), tag=hostile.network, under=hostile.under, **options) as host:
+        good = min(host.workers)  # the first one of all
+        ends = {"flood-of-lines": 0, "leave-before-ready": 4, "die-before-ready": 4}.get(part, 6)
+        wait_for("replaced workers", lambda: len(host.events("worker-killed") + host.events("worker-ended") +
+                                                 host.events("worker-died")) >= ends)
+        assert good in host.workers
+        assert proc.status(host.pid)["State"][0] in "SR"
+        assert host.stop() == 0
 
 
 @pytest.mark.measured
