@@ -31,6 +31,7 @@ static struct host_worker table[MESSAGE_SLOTS];
 static const struct host_config *host;
 static struct worker_owner owner;
 static int (*first_serves)(void);
+static bool nursery_ready;
 static uint16_t starts, starts_last;     /* the queue of those to be started: a slot plus one */
 static unsigned starting, begun, behind; /* behind: there are networks in their queues */
 
@@ -166,9 +167,10 @@ static void after(struct host_worker *w, int step)
 
 /* --- from start to end --- */
 
+/* The first one goes alone: nobody else is started before it serves and our power is gone. */
 static void start_next(void)
 {
-    while (starts != 0 && starting < STARTS_AT_ONCE) {
+    while (nursery_ready && starts != 0 && starting < (owner.settled ? STARTS_AT_ONCE : 1)) {
         struct host_worker *w = &table[starts - 1];
         starts = w->next_start;
         w->queued = false;
@@ -240,7 +242,9 @@ void workers_begin(const struct host_config *config, struct channel *nursery, co
 
 void workers_start(void)
 {
+    nursery_ready = true;
     start(&table[0]);
+    start_next();
 }
 
 void workers_assign(uint32_t place)

@@ -54,7 +54,7 @@ class Host(Proxy):
         self.write(os.path.join(self.networks, name + ".conf"), network)
 
     def is_serving(self):
-        return self.event("ready")
+        return any("event=ready " in line for line in list(self.lines))
 
     def stop(self, number=signal.SIGTERM):
         status = super().stop(number)
