@@ -54,6 +54,11 @@ bool starter_waits(void)
     return starter >= 0;
 }
 
+int starter_descriptor(void)
+{
+    return starter;
+}
+
 int starter_let_go(int status)
 {
     unsigned char byte = (unsigned char)status;

@@ -22,6 +22,9 @@ int starter_leave(int lost);
 /** Is there a starter that still waits? */
 bool starter_waits(void);
 
+/** The descriptor of the way to it, which somebody else may be given; -1 where none waits. */
+int starter_descriptor(void);
+
 /**
  * In the background, make 0, 1 and 2 /dev/null: whoever reads the starter's pipes sees their end before the
  * starter's. Does nothing where there is no starter.

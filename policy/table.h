@@ -71,10 +71,8 @@
 #define SYS_mseal 462
 #endif
 
-extern const struct policy policy_parent;
-extern const struct policy policy_nursery;
-extern const struct policy policy_worker;
-extern const struct policy policy_reader;
-extern const struct policy policy_reader_host;
+#define ROLE(id, name) extern const struct policy policy_##name;
+METAWARD_ROLES(ROLE)
+#undef ROLE
 
 #endif
