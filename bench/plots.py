@@ -6,7 +6,7 @@ import figures
 import sample
 
 SIZE = "set terminal svg size 900,420 font 'sans,12' background '#ffffff'\n"
-COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "nginx": "#27ae60",
+COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2", "nginx": "#27ae60",
            "python": "#8e44ad", "floor": "#7f8c8d"}
 
 
