@@ -31,8 +31,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prefix", required=True, help="where metaward is installed")
     parser.add_argument("--quick", action="store_true", help="a few works and subjects, and fail where a ratio leaves its band")
-    parser.add_argument("--rounds", type=int, help="of each work: 5, with --quick 3")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a sample; the main works' are half as long again")
+    parser.add_argument("--rounds", type=int, help="of each work: 15, with --quick 9")
+    parser.add_argument("--seconds", type=float, default=0.35, help="of a sample; the main works' are half as long again")
     parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS], help="only these")
     parser.add_argument("--beside", help="where another build of metaward is installed, to compare the two")
     parser.add_argument("--subjects", nargs="+", choices=[subject.name for subject in SUBJECTS], help="only these")
@@ -40,7 +40,7 @@ def arguments():
                         help="seconds to spend, in all, on samples that others disturbed: 60, with --quick 15")
     parser.add_argument("--report", help="directory to write the report to; without it, none is written")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.rounds = options.rounds or (9 if options.quick else 15)
     options.patience = options.patience if options.patience is not None else (15 if options.quick else 60)
     return options
 
