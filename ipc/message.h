@@ -37,13 +37,16 @@ enum message_type {
     MSG_UNLISTEN, /* close listener .slot; connections that came through it stay */
     MSG_REMOVE,   /* close the listeners and connections of .network at once; its number is free again */
     MSG_SERVE,    /* the first networks and listeners are handed over: start accepting */
+    MSG_LOG,      /* descriptor: send lines there, and close what they were sent to */
     MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
     /* worker -> parent */
     MSG_READY,      /* confined; waiting for listeners */
     MSG_SERVING,    /* accepting */
-    MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): connect it again */
+    MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): MSG_LOG, please */
     /* child -> parent: it could not start, or the nursery could not start the worker in .slot */
     MSG_FAILED, /* .step and .status (errno) */
+    /* parent -> worker, before its settings or not at all */
+    MSG_COUNTERS, /* memory to count in (counters.h), as a descriptor */
     MSG_COUNT
 };
 

@@ -23,7 +23,9 @@
 #define SEVERITY_WARNING 4U
 
 static const struct settings *log_settings; /* NULL until the start is done */
-static int log_socket = -1;
+static int log_socket = -1;                 /* -1: nothing waits for room in the log */
+
+static int failures_socket = -1; /* where else failures are told; -1: nowhere */
 
 /* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
 static struct {
@@ -32,10 +34,9 @@ static struct {
 } waiting[WAITING_MOST];
 static unsigned waiting_count;
 
-void report_open(const struct settings *settings, int socket)
+void report_open(const struct settings *settings)
 {
     log_settings = settings;
-    log_socket = socket;
 }
 
 static enum log_target log_target(void)
@@ -58,17 +59,20 @@ static int put_head(char line[LINE_SIZE], unsigned severity, const char *before_
 
 static bool send_line(const char *line, int length)
 {
-    return send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    if (log_socket < 0 && (log_socket = logsocket_to_device()) < 0)
+        return true;
+    if (send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+        return false;
+    close(log_socket);
+    log_socket = -1;
+    return true;
 }
 
 /* @return false where there is no room now. A log that is gone does not stop us: its line is lost. */
 static bool put_now(char *line, int length)
 {
-    if (log_target() == LOG_TO_SYSLOG) {
-        bool sent = send_line(line, length) ||
-                    (errno != EAGAIN && logsocket_to_device(log_socket) && send_line(line, length));
-        return sent || errno != EAGAIN;
-    }
+    if (log_target() == LOG_TO_SYSLOG)
+        return send_line(line, length);
     if (log_settings != NULL && !logsocket_stderr_has_room())
         return false;
     line[length] = '\n';
@@ -126,6 +130,21 @@ void report_end(int pid, int status)
         report_event("event=worker-ended pid=%d status=%d", pid, WEXITSTATUS(status));
 }
 
+void report_failures_to(int socket)
+{
+    failures_socket = socket;
+}
+
+/* Whoever waits for the start is not held up and does not hold us up: a line that can't be sent is lost. */
+static void tell_starter(const char *text)
+{
+    char line[LINE_SIZE];
+    int length = snprintf(line, sizeof(line), "metawardd: %s\n", text);
+    if (length >= LINE_SIZE)
+        length = LINE_SIZE - 1;
+    (void)!send(failures_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int report_failed(int step, int error, const char *subject)
 {
     char line[LINE_SIZE + 1];
@@ -133,6 +152,8 @@ int report_failed(int step, int error, const char *subject)
     int body = snprintf(line + head, (size_t)(LINE_SIZE - head), "cannot %s%s%s%s%s: %s (exit status %d)",
                         step_what(step), subject[0] != '\0' ? ": " : "", subject, error != 0 ? ": " : "",
                         error != 0 ? errno_name(error) : "", step_advice(step), step);
+    if (failures_socket >= 0)
+        tell_starter(line + head);
     put(line, head + body);
     return step;
 }

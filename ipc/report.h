@@ -10,16 +10,20 @@
 #include <stdbool.h>
 
 /**
- * From now on lines go to the log that the settings name, with their tag and facility.
+ * From now on lines go to the log that the settings name, with their tag and facility: to descriptor 2, or
+ * through a socket to /dev/log that is made for a line and kept no longer than lines are waiting.
  *
  * @param settings good as long as anything is reported
- * @param socket   for LOG_TO_SYSLOG a connected datagram socket; descriptor 2 is used for LOG_TO_STDERR
  */
-void report_open(const struct settings *settings, int socket);
+void report_open(const struct settings *settings);
 
 /** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits: where the
  * log has no room, a few lines are kept for report_flush(). */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Lines of report_failed() go there as well, a datagram or packet each, as they would go to stderr; -1: no
+ * more. */
+void report_failures_to(int socket);
 
 /** How a worker ended: event=worker-died or worker-ended, from a status as wait4() gives it. */
 void report_end(int pid, int status);

@@ -33,26 +33,11 @@ static const struct policy_line lines[] = {
     BARE(wait4, "how the nursery ended"),
     BARE_UNUSED(clock_gettime, "pauses between starts of a worker",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    BARE(newfstatat, "is the pid file still ours"),
-    PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
+    PINNED(newfstatat, "is the pid file still ours", INT(0, AT_FDCWD), INT(3, AT_SYMLINK_NOFOLLOW)),
+    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
     BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_sanitizers[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
-    }
-    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
-    DELTA(sigaltstack), DELTA(sched_yield), DELTA(open),   DELTA(readlink),       DELTA(madvise),
-    DELTA(mmap),        DELTA(munmap),      DELTA(futex),  DELTA(prctl),          DELTA(lseek),
-};
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
-
-const struct policy policy_parent = {"parent", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+MORE_WHERE_SANITIZED(DELTA(open), DELTA(readlink), DELTA(madvise), DELTA(mmap), DELTA(prctl), DELTA(lseek));
+POLICY(parent, lines);

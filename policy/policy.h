@@ -12,13 +12,20 @@
 #ifndef METAWARD_POLICY_POLICY_H
 #define METAWARD_POLICY_POLICY_H
 
+#include "policy/roles.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define POLICY_PINS_MAX 6
 
-enum policy_role { POLICY_PARENT = 0, POLICY_NURSERY, POLICY_WORKER, POLICY_READER, POLICY_ROLE_COUNT };
+enum policy_role {
+#define ROLE(id, name) POLICY_##id,
+    METAWARD_ROLES(ROLE)
+#undef ROLE
+        POLICY_ROLE_COUNT
+};
 
 enum policy_action {
     POLICY_ALLOW = 0,

@@ -1,9 +1,9 @@
 /*
- * The reader's policy: three system calls.
+ * The reader's policies: three system calls, and two more where it reads the files of a host.
  *
  * The reader parses what an agent wrote. It can read the one descriptor that it was given, say what it found
  * (waiting for the parent to take it), and end. It opens nothing, asks for no memory, and does not look at
- * the time.
+ * the time. That of a host gets its files one after another, as descriptors that stand at one number.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -17,25 +17,15 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "end as soon as that is said"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_reports[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-    {.number = SYS_write, .name = "write", .delta = true, .why = for_reports},
-    {.number = SYS_getpid, .name = "getpid", .delta = true, .why = for_reports},
-    {.number = SYS_gettid, .name = "gettid", .delta = true, .why = for_reports},
-    {.number = SYS_tgkill, .name = "tgkill", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigprocmask, .name = "rt_sigprocmask", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigaction, .name = "rt_sigaction", .delta = true, .why = for_reports},
-    {.number = SYS_sigaltstack, .name = "sigaltstack", .delta = true, .why = for_reports},
-    {.number = SYS_sched_yield, .name = "sched_yield", .delta = true, .why = for_reports},
-    {.number = SYS_readlink, .name = "readlink", .delta = true, .why = for_reports},
-    {.number = SYS_futex, .name = "futex", .delta = true, .why = for_reports},
-    {.number = SYS_mmap, .name = "mmap", .delta = true, .why = for_reports},
-    {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_reports},
+static const struct policy_line host_lines[] = {
+    PINNED(recvmsg, "the next file, from the parent", INT(0, READER_ANSWER_FD), INT(2, MSG_CMSG_CLOEXEC)),
+    PINNED(read, "its text", INT(0, READER_NEXT_FD)),
+    PINNED(close, "the file, when it is read", INT(0, READER_NEXT_FD)),
+    PINNED(sendto, "what was read, to the parent", INT(0, READER_ANSWER_FD), INT(3, MSG_NOSIGNAL), NONE(4),
+           INT(5, 0)),
+    BARE(exit_group, "end when the parent has no more files"),
 };
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
 
-const struct policy policy_reader = {"reader", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+MORE_WHERE_SANITIZED(DELTA(write), DELTA(readlink), DELTA(mmap));
+POLICY(reader, lines);
+POLICY(reader_host, host_lines);

@@ -58,10 +58,21 @@ static void obey(const struct received *received)
         if (!serve_listener(message->slot, message->network, received->fds[0], &message->body.address))
             end(STEP_CHANNEL);
         break;
+    case MSG_UNLISTEN:
+        if (!serve_unlisten(message->slot))
+            end(STEP_CHANNEL);
+        break;
+    case MSG_REMOVE:
+        if (!serve_remove(message->network))
+            end(STEP_CHANNEL);
+        break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))
             end(STEP_EVENTS);
         phase = PHASE_WORKER;
+        break;
+    case MSG_LOG:
+        log_replace(received->fds[0]);
         break;
     case MSG_DRAIN:
         serve_drain();
@@ -99,7 +110,7 @@ static void on_log_broken(int error)
     tell(MSG_LOG_BROKEN, error, 0);
 }
 
-static bool await_settings(struct received *received)
+static bool await_message(struct received *received)
 {
     struct pollfd polled = {.fd = CHANNEL_FD, .events = POLLIN};
     for (;;) {
@@ -133,12 +144,14 @@ static int confine(void)
 }
 
 /* Memory, the agent's address, the event loop: everything that still needs to ask the kernel for something.
- */
-static int prepare(const struct settings *settings)
+ * `counters` is -1 where there is nothing to count in; its number is epoll's afterwards. */
+static int prepare(const struct settings *settings, int counters)
 {
     static struct event channel_event;
     log_on_broken(on_log_broken);
     if (!serve_reserve(settings))
+        return STEP_MEMORY;
+    if (counters >= 0 && (!serve_counters(settings, counters) || close(counters) != 0))
         return STEP_MEMORY;
     if (!backend_pin(settings->backend))
         return STEP_BACKEND_ADDRESS;
@@ -154,9 +167,12 @@ int start_worker(void)
 {
     struct received received;
     channel_begin(&channel, CHANNEL_FD);
-    if (!await_settings(&received))
+    if (!await_message(&received))
         return start_failed(STEP_CHANNEL);
-    int step = prepare(&received.message.body.settings);
+    int counters = received.message.type == MSG_COUNTERS ? received.fds[0] : -1;
+    if ((counters >= 0 && !await_message(&received)) || received.message.type != MSG_SETTINGS)
+        return start_failed(STEP_CHANNEL);
+    int step = prepare(&received.message.body.settings, counters);
     if (step == 0)
         step = confine();
     if (step != 0)

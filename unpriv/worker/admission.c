@@ -11,6 +11,8 @@
 #include "unpriv/worker/exchange.h"
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/inbound.h"
+#include "unpriv/worker/outbound.h"
+#include "unpriv/worker/tally.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +82,7 @@ static bool make_room(void)
     victim = find_victim();
     if (!victim)
         return false;
+    tally_refused(victim->source->counters, 0, REASON_EVICTED);
     access_log_evicted(victim);
     admission_close(victim);
     return true;
@@ -98,13 +101,14 @@ static struct connection *unpark(struct source *source)
     return parked;
 }
 
-void admission_open(int fd, const struct address *address)
+void admission_open(int fd, struct worker_network *network, const struct address *address)
 {
-    struct source *source = make_room() ? source_join(&service.sources, address) : NULL;
+    struct source *source = make_room() ? source_join(&service.sources, network, address) : NULL;
     struct connection *connection, *idle;
 
     if (!source) {
-        access_log_turned_away(address, REASON_TABLE_FULL);
+        tally_refused(network->counters, 0, REASON_TABLE_FULL);
+        access_log_turned_away(network, address, REASON_TABLE_FULL);
         close(fd);
         return;
     }
@@ -115,6 +119,7 @@ void admission_open(int fd, const struct address *address)
     connection->list = SOURCE_PARKED;
     list_append(&source->connections[SOURCE_PARKED], &connection->by_source);
     alarm_set(connection, DEADLINE_REQUEST);
+    tally_opened(source);
     idle = first_in(source, SOURCE_IDLE);
     if (source->served >= service.settings.max_connections_per_source && idle)
         admission_close(idle); /* and so the new one takes its place */
@@ -142,10 +147,23 @@ void admission_close(struct connection *connection)
     if (connection->list != SOURCE_PARKED)
         source->served--;
     pool_give(&service.connections, connection);
+    tally_closed(source);
     parked = source->count > 1 ? unpark(source) : NULL;
     if (parked)
         guest_watch(parked);
     source_leave(&service.sources, source);
+}
+
+void admission_remove(struct worker_network *network)
+{
+    while (!list_empty(&network->sources)) {
+        struct source *source = list_owner(network->sources.first, struct source, by_network);
+        unsigned list = SOURCE_PARKED; /* before any other one, so that none takes the place of another */
+
+        while (list_empty(&source->connections[list]))
+            list++;
+        outbound_lost(first_in(source, list), REASON_NETWORK_REMOVED);
+    }
 }
 
 /* A connection without a complete request; one that lingers is about to end anyway. */

@@ -10,6 +10,7 @@
 #include "unpriv/worker/exchange.h"
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/outbound.h"
+#include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
 #include <string.h>
@@ -58,6 +59,7 @@ void inbound_refuse(struct connection *connection, uint16_t status, enum http_re
 {
     bool head_only = connection->input && connection->input->request.method == HTTP_HEAD;
 
+    tally_refused(connection->source->counters, status, reason);
     access_log_refused(connection, status, reason);
     inbound_end(connection);
     connection->refused = true;
@@ -96,8 +98,9 @@ static uint16_t rewrite(struct exchange *exchange, const struct input *input, co
                         uint32_t length)
 {
     uint32_t space = service.settings.max_upstream_request;
-    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &service.network.given,
-                               exchange->guest->source->text, length, exchange->request, space);
+    const struct source *source = exchange->guest->source;
+    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &source->network->given,
+                               source->text, length, exchange->request, space);
 
     if (head == 0)
         return 431;
@@ -200,6 +203,7 @@ static void refuse_beyond_rate(struct connection *connection, uint32_t retry_aft
     const bool goes_on =
         request->keep_alive && !service.draining && !request->chunked && request->content_length <= here;
 
+    tally_refused(connection->source->counters, 429, REASON_RATE_LIMITED);
     access_log_refused(connection, 429, REASON_RATE_LIMITED);
     if (!goes_on) {
         inbound_end(connection);
@@ -213,12 +217,13 @@ static void refuse_beyond_rate(struct connection *connection, uint32_t retry_aft
 /* Count the request whose head is there. @return false where it was refused, and maybe closed */
 static bool within_rate(struct connection *connection)
 {
+    const struct source *source = connection->source;
     struct rate_excess excess;
 
-    if (rate_count(&service.rates, &service.network.rates, &connection->source->address, service.now,
-                   &excess))
+    if (rate_count(&service.rates, &source->network->rates, &source->address, service.now, &excess))
         return true;
-    if (!service.network.given.rate_shadow) {
+    tally_beyond_rate(source);
+    if (!source->network->given.rate_shadow) {
         refuse_beyond_rate(connection, excess.retry_after_s);
         return false;
     }
@@ -243,8 +248,7 @@ static void begin_body(struct connection *connection)
         http_chunked_begin(&input->chunked);
     admission_state(connection, GUEST_BODY);
     alarm_set(connection, DEADLINE_REQUEST);
-    if (input->request.expect_continue && input->request.minor > 0 && nothing_yet && !connection->ended &&
-        !outbound_continue(connection))
+    if (input->request.expect_continue && nothing_yet && !connection->ended && !outbound_continue(connection))
         return;
     go_on_with_body(connection);
 }
@@ -261,6 +265,7 @@ void inbound_process(struct connection *connection)
     }
     switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
     case HTTP_DONE:
+        tally_head(connection->source, request, input->bytes);
         if (!within_rate(connection))
             break;
         if (request->chunked || request->content_length > 0)
