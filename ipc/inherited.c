@@ -4,6 +4,7 @@
 #include "ipc/inherited.h"
 
 #include "ipc/config.h"
+#include "ipc/notify.h"
 #include "ipc/text.h"
 
 #include <fcntl.h>
@@ -24,6 +25,7 @@ bool inherited_drop(void)
     while (null >= 0 && null < 3)
         null = dup(null);
     umask(077);
+    notify_remember();
     return null >= 0 && close_range(3, ~0U, 0) == 0 && clearenv() == 0 && chdir("/") == 0;
 }
 
