@@ -58,6 +58,14 @@ static void obey(const struct received *received)
         if (!serve_listener(message->slot, message->network, received->fds[0], &message->body.address))
             end(STEP_CHANNEL);
         break;
+    case MSG_UNLISTEN:
+        if (!serve_unlisten(message->slot))
+            end(STEP_CHANNEL);
+        break;
+    case MSG_REMOVE:
+        if (!serve_remove(message->network))
+            end(STEP_CHANNEL);
+        break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))
             end(STEP_EVENTS);
