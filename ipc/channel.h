@@ -10,16 +10,9 @@
 #define METAWARD_IPC_CHANNEL_H
 
 #include "ipc/message.h"
+#include "ipc/packet.h"
 
 #include <sys/types.h>
-
-enum channel_result {
-    CHANNEL_OK = 0,
-    CHANNEL_AGAIN,  /* nothing there, or no room (non-blocking use) */
-    CHANNEL_CLOSED, /* the other side is gone */
-    CHANNEL_BAD,    /* malformed, truncated, out of sequence or not allowed in this phase: errno is EBADMSG */
-    CHANNEL_ERROR,  /* the system call failed: errno says how */
-};
 
 struct channel {
     int fd;

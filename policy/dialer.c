@@ -22,6 +22,8 @@ static const struct policy_line lines[] = {
     BARE(close, "our copy of a connection, and the line to a worker that ended"),
     PINNED(recvmsg, "the line to a new worker, from the parent", INT(0, CHANNEL_FD),
            INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    PINNED(sendto, "tell the worker why there is none", INT(0, DIALER_LINE_FD),
+           INT(3, MSG_NOSIGNAL | MSG_DONTWAIT), NONE(4), INT(5, 0)),
     PINNED(sendto, "tell the parent that all this holds", INT(0, CHANNEL_FD),
            INT(3, MSG_NOSIGNAL | MSG_DONTWAIT), NONE(4), INT(5, 0)),
     BARE(exit_group, "the end, when the parent is gone"),

@@ -22,7 +22,7 @@ def test_every_exit_status_is_documented_with_its_advice():
 
 
 def test_every_reason_is_documented():
-    reasons = re.findall(r'REASON\(REASON_\w+, "([^"]*)", "([^"]*)"\)', read("unpriv/http/reason.h"))
+    reasons = re.findall(r'REASON\(REASON_\w+, "([^"]*)", "([^"]*)"\)', read("ipc/reason.h"))
     table = read("docs/operation.md").split("| reason | meaning |")[1]
     assert len(reasons) > 30 and re.findall(r"(?m)^\| `(.*)` \| (.*) \|$", table) == reasons
 

@@ -12,7 +12,7 @@
 #ifndef METAWARD_UNPRIV_HTTP_REQUEST_H
 #define METAWARD_UNPRIV_HTTP_REQUEST_H
 
-#include "unpriv/http/reason.h"
+#include "ipc/reason.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /*
  * The names of the reasons. An array of arrays, not of pointers: the worker has no relocations to apply.
  */
-#include "unpriv/http/reason.h"
+#include "ipc/reason.h"
 
 #define REASON_ID_SIZE 24
 

@@ -1,10 +1,10 @@
 /*
  * Why a request was refused or an answer replaced: stable ids for log lines, counters and tests.
  *
- * An id never changes its meaning; new ones are added at the end. docs/log.md lists them for operators.
+ * An id never changes its meaning; new ones are added at the end. docs/operation.md lists them for operators.
  */
-#ifndef METAWARD_UNPRIV_HTTP_REASON_H
-#define METAWARD_UNPRIV_HTTP_REASON_H
+#ifndef METAWARD_IPC_REASON_H
+#define METAWARD_IPC_REASON_H
 
 /* REASON(identifier, id in the log, meaning) */
 #define METAWARD_REASONS(REASON)                                                                             \
