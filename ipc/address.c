@@ -119,6 +119,25 @@ bool address_valid(const struct address *address)
     return address->family == ADDRESS_IPV6 && !is_mapped(address->ip);
 }
 
+bool address_list_valid(const struct address *list, size_t count, size_t places)
+{
+    static const struct address unused;
+
+    if (count == 0 || count > places)
+        return false;
+    for (size_t i = 0; i < places; i++) {
+        if (i >= count && memcmp(&list[i], &unused, sizeof(unused)) != 0)
+            return false;
+        if (i < count && (!address_valid(&list[i]) || list[i].port == 0))
+            return false;
+        for (size_t j = 0; j < i && i < count; j++) {
+            if (memcmp(&list[i], &list[j], sizeof(list[i])) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Write a number below 65536 in decimal; returns behind it. */
 static char *write_decimal(char *at, unsigned value)
 {

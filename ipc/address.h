@@ -45,6 +45,14 @@ const char *address_parse(const char *text, struct address *out);
 bool address_valid(const struct address *address);
 
 /**
+ * Is this a list of addresses to listen at, as it came in a message?
+ *
+ * @param list   `places` addresses: the first `count`, 1 or more, valid, with a port, none twice; the others
+ *               all zero
+ */
+bool address_list_valid(const struct address *list, size_t count, size_t places);
+
+/**
  * Write the form that address_parse() reads.
  *
  * @param out at least ADDRESS_TEXT_SIZE bytes, NUL-terminated

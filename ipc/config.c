@@ -206,12 +206,17 @@ static bool finish_limits(struct config *config, char error[CONFIG_ERROR_SIZE])
     return true;
 }
 
+bool config_finish_common(struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    if (!finish_backend(config, error) || !finish_limits(config, error))
+        return false;
+    return config->listener_count > 0 || config_set(config, "listen", DEFAULT_LISTENER, error);
+}
+
 bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    if (!finish_identity(config, error) || !finish_backend(config, error) || !finish_limits(config, error) ||
+    if (!finish_identity(config, error) || !config_finish_common(config, error) ||
         !finish_rates(config, error))
-        return false;
-    if (config->listener_count == 0 && !config_set(config, "listen", DEFAULT_LISTENER, error))
         return false;
     config->worker.max_listeners = config->listener_count;
     const char *wrong = network_valid(&config->network);

@@ -111,4 +111,13 @@ const char *config_set_agent(struct config *config, const char *host, uint32_t p
  */
 bool config_finish(struct config *config, char error[CONFIG_ERROR_SIZE]);
 
+/**
+ * The part of config_finish() that is the same for every network of a host: agent, limits, default listener.
+ * Nothing is checked that single keys can't break together.
+ *
+ * @param error as above
+ * @return false where the keys do not fit each other
+ */
+bool config_finish_common(struct config *config, char error[CONFIG_ERROR_SIZE]);
+
 #endif

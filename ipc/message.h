@@ -26,7 +26,7 @@ enum message_type {
     MSG_NONE = 0,
     /* parent -> nursery */
     MSG_SPAWN, /* start a worker in .slot; descriptors: its channel, its log */
-    MSG_KILL,  /* SIGKILL the worker in .slot */
+    MSG_KILL,  /* end the worker in .slot, if it has not ended, and tell how it did */
     /* nursery -> parent */
     MSG_NURSERY_READY, /* confined and waiting */
     MSG_EXITED,        /* the worker in .slot ended with .status as wait4() gives it */

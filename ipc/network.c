@@ -18,7 +18,7 @@ static bool in_range(uint32_t value, uint32_t least, uint32_t most)
 }
 
 /* The first place that is not used ends the list. */
-static bool rates_valid(const struct rate_limit rate[NETWORK_RATES])
+bool rates_valid(const struct rate_limit rate[NETWORK_RATES])
 {
     bool ended = false;
 

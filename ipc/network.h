@@ -53,6 +53,9 @@ struct network {
  */
 const char *network_valid(const struct network *network);
 
+/** Is each rate unused or in its range, and none used behind an unused one? */
+bool rates_valid(const struct rate_limit rate[NETWORK_RATES]);
+
 /**
  * May the text be a syslog line's tag? 1 to NETWORK_TAG_SIZE - 1 printable ASCII characters without blanks;
  * ':' and '[' would end the tag (RFC 3164 section 4.1.3).

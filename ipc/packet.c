@@ -59,8 +59,6 @@ enum channel_result packet_send(int fd, const void *bytes, size_t length, const 
 {
     ssize_t sent;
 
-    if (count > PACKET_FEW)
-        return packet_bad();
     do {
         sent = count == 0 ? send(fd, bytes, length, SEND_FLAGS)
                           : send_with_descriptors(fd, bytes, length, fds, count);
@@ -68,28 +66,26 @@ enum channel_result packet_send(int fd, const void *bytes, size_t length, const 
     return sent < 0 ? packet_failed() : CHANNEL_OK;
 }
 
-/* Take over descriptors and credentials from the control part. */
-static void look_beside(struct msghdr *header, struct packet_beside *beside)
+/*
+ * Take over one part of what came beside a packet.
+ */
+static void look_beside(struct cmsghdr *part, struct packet_beside *beside)
 {
-    beside->count = 0;
-    beside->pid = 0;
-    beside->odd = (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
-        size_t length = part->cmsg_len - CMSG_LEN(0);
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
-            unsigned count = (unsigned)(length / sizeof(int));
-            if (count > PACKET_DESCRIPTORS_MOST - beside->count)
-                count = PACKET_DESCRIPTORS_MOST - beside->count;
-            memcpy(beside->fds + beside->count, CMSG_DATA(part), count * sizeof(int));
-            beside->count += count;
-        } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS &&
-                   length == sizeof(struct ucred)) {
-            struct ucred who;
-            memcpy(&who, CMSG_DATA(part), sizeof(who));
-            beside->pid = who.pid;
-        } else {
-            beside->odd = true;
-        }
+    size_t length = part->cmsg_len - CMSG_LEN(0);
+
+    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
+        unsigned count = (unsigned)(length / sizeof(int));
+        if (count > PACKET_DESCRIPTORS_MOST - beside->count)
+            count = PACKET_DESCRIPTORS_MOST - beside->count;
+        memcpy(beside->fds + beside->count, CMSG_DATA(part), count * sizeof(int));
+        beside->count += count;
+    } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS &&
+               length == sizeof(struct ucred)) {
+        struct ucred who;
+        memcpy(&who, CMSG_DATA(part), sizeof(who));
+        beside->pid = who.pid;
+    } else {
+        beside->odd = true;
     }
 }
 
@@ -113,8 +109,11 @@ ssize_t packet_receive(int fd, void *bytes, size_t size, struct packet_beside *b
         header.msg_controllen = sizeof(control.bytes);
         length = recvmsg(fd, &header, RECEIVE_FLAGS);
     } while (length < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (length >= 0)
-        look_beside(&header, beside);
+    if (length < 0)
+        return length;
+    *beside = (struct packet_beside){.odd = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0};
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&header); part != NULL; part = CMSG_NXTHDR(&header, part))
+        look_beside(part, beside);
     return length;
 }
 

@@ -42,7 +42,7 @@ enum channel_result packet_bad(void);
  * Send one packet.
  *
  * @param fds   `count` descriptors, which stay the caller's; may be NULL where there are none
- * @param count at most PACKET_FEW
+ * @param count at most PACKET_FEW, which the caller sees to
  */
 enum channel_result packet_send(int fd, const void *bytes, size_t length, const int *fds, unsigned count);
 

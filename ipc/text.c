@@ -168,6 +168,16 @@ bool text_stored_well(const char *array, size_t size)
     return true;
 }
 
+bool text_stored_name(const char *array, size_t size)
+{
+    return text_stored_well(array, size) && (array[0] == '\0' || text_is_name(array, size - 1));
+}
+
+bool text_stored_path(const char *array, size_t size)
+{
+    return text_stored_well(array, size) && (array[0] == '\0' || text_is_path(array, size - 1));
+}
+
 size_t text_append(char *line, size_t size, size_t at, const char *text)
 {
     size_t length = strnlen(text, size - 1 - at);

@@ -55,6 +55,12 @@ bool text_store(char *out, size_t size, const char *text);
  * 0x7E? */
 bool text_stored_well(const char *array, size_t size);
 
+/** A name (text_is_name()) in an array of `size` bytes, stored well; or none: all zero. */
+bool text_stored_name(const char *array, size_t size);
+
+/** A path (text_is_path()) in an array of `size` bytes, stored well; or none: all zero. */
+bool text_stored_path(const char *array, size_t size);
+
 /**
  * Write a text behind the first `at` bytes of a line; what does not fit is left out, the NUL always fits.
  *

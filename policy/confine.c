@@ -127,8 +127,8 @@ static bool place_descriptors(const struct confinement *confinement)
     if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
         return false;
 #endif
-    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 || dup3(confinement->executable, LOG_FD, 0) < 0 ||
-        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0)
+    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 ||
+        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0 || close(LOG_FD) != 0)
         return false;
 #ifdef METAWARD_SANITIZED
     return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&

@@ -10,12 +10,10 @@
 
 #define LINE_FD 3 /* worker of an agent over TCP: SOCK_SEQPACKET to the dialer (ipc/dial.h) */
 
-#define DIALER_LINE_FD                                                                                       \
-    1 /* dialer: SOCK_SEQPACKET to the worker that is now; its channel is CHANNEL_FD too                     \
-       */
+/* dialer; its channel is at CHANNEL_FD too */
+#define DIALER_LINE_FD 1 /* SOCK_SEQPACKET to the worker that is now */
 
-/* nursery: the worker's executable, opened by the parent at start. It stands at LOG_FD as well, to keep that
- * number taken: a received descriptor must never be the one that a new worker's log is put in place of. */
+/* nursery: the worker's executable, opened by the parent at start; not where a new worker's descriptors go */
 #define NURSERY_EXECUTABLE_FD 2
 
 /* reader */

@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,13 +20,12 @@
 
 static const struct policy_line lines[] = {
     /* the nursery's own */
-    BARE(ppoll, "wait for the parent and for a worker's end"),
-    PINNED(clone, "start a worker; no flag that would make a namespace or share memory",
-           INT(0, SIGCHLD | CLONE_PIDFD)),
+    BARE(ppoll, "wait for the parent"),
+    PINNED(clone, "start a worker; no flag that would make a namespace or share memory", INT(0, SIGCHLD)),
     PINNED(execveat, "the worker's executable, on the descriptor opened by the parent, and nothing else",
            INT(0, NURSERY_EXECUTABLE_FD), INT(4, AT_EMPTY_PATH)),
-    BARE(wait4, "learn how a worker ended"),
-    PINNED(kill, "end a worker that the parent no longer trusts", INT(1, SIGKILL)),
+    PINNED(wait4, "learn how a worker ended", INT(2, 0), NONE(3)),
+    PINNED(kill, "end a worker that the parent has done with", INT(1, SIGKILL)),
     PINNED(dup3, "put a new worker's channel in its place", INT(1, CHANNEL_FD)),
     PINNED(dup3, "put a new worker's log in its place", INT(1, LOG_FD)),
     /* a worker's start: the C library */

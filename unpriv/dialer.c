@@ -127,7 +127,7 @@ int dialer_run(void)
     struct received received;
     channel_begin(&channel, CHANNEL_FD);
     /* The executable, which nobody will execute from here. */
-    if (close(LOG_FD) != 0 || close(NURSERY_EXECUTABLE_FD) != 0)
+    if (close(NURSERY_EXECUTABLE_FD) != 0)
         return start_failed(STEP_DESCRIPTORS);
     if (!start_await(&channel, PHASE_DIALER_START, &received))
         return start_failed(STEP_CHANNEL);

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,8 +21,7 @@
 
 struct nursery {
     struct channel channel;
-    struct pollfd polled[1 + MESSAGE_SLOTS]; /* the channel, then a pidfd for each slot */
-    pid_t pids[MESSAGE_SLOTS];
+    pid_t pids[MESSAGE_SLOTS]; /* 0: none */
     const char *name;
 };
 
@@ -37,20 +35,19 @@ static bool report(struct nursery *nursery, enum message_type type, unsigned slo
     return channel_send(&nursery->channel, &message, NULL) == CHANNEL_OK;
 }
 
-/* In the new child: put its two descriptors in place and become the worker. Returns only where that failed.
- */
+/* In the new child: put its two descriptors in place and become the worker. LOG_FD is free in the nursery, so
+ * the channel may have come in there: it moves first. Returns only where that failed. */
 static int become_worker(const struct nursery *nursery, const int fds[2])
 {
     if (dup3(fds[0], CHANNEL_FD, 0) < 0 || dup3(fds[1], LOG_FD, 0) < 0)
         return STEP_EXEC;
 #ifdef METAWARD_SANITIZED
     /* The root holds no shared library to execute with: a sanitized nursery becomes the worker itself. */
-    for (unsigned slot = 0; slot < MESSAGE_SLOTS; slot++) {
-        if (nursery->polled[1 + slot].fd >= 0)
-            close(nursery->polled[1 + slot].fd);
+    (void)nursery;
+    for (unsigned i = 0; i < 2; i++) {
+        if (fds[i] != LOG_FD)
+            close(fds[i]);
     }
-    close(fds[0]);
-    close(fds[1]);
     close(NURSERY_EXECUTABLE_FD);
     return start_worker();
 #else
@@ -63,15 +60,24 @@ static int become_worker(const struct nursery *nursery, const int fds[2])
 
 static bool spawn(struct nursery *nursery, unsigned slot, const int fds[2])
 {
-    int pidfd = -1;
-    long pid = syscall(SYS_clone, SIGCHLD | CLONE_PIDFD, NULL, &pidfd, NULL, 0);
+    long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0)
         _exit(become_worker(nursery, fds));
     if (pid < 0)
         return report(nursery, MSG_FAILED, slot, errno, STEP_EXEC);
     nursery->pids[slot] = (pid_t)pid;
-    nursery->polled[1 + slot] = (struct pollfd){.fd = pidfd, .events = POLLIN};
     return true;
+}
+
+/* The signal does nothing to a worker that has ended already: it is told how it did. */
+static bool bury(struct nursery *nursery, unsigned slot)
+{
+    int status = 0;
+    pid_t pid = nursery->pids[slot];
+    if (kill(pid, SIGKILL) != 0 || wait4(pid, &status, 0, NULL) != pid)
+        return false;
+    nursery->pids[slot] = 0;
+    return report(nursery, MSG_EXITED, slot, status, 0);
 }
 
 /* A message from the parent. */
@@ -95,46 +101,30 @@ static int obey(struct nursery *nursery)
         close(received.fds[0]);
         close(received.fds[1]);
     } else {
-        done = nursery->pids[slot] == 0 || kill(nursery->pids[slot], SIGKILL) == 0;
+        done = nursery->pids[slot] == 0 || bury(nursery, slot);
     }
     return done ? 0 : STEP_CHANNEL;
 }
 
-static bool bury(struct nursery *nursery, unsigned slot)
-{
-    int status = 0;
-    if (wait4(nursery->pids[slot], &status, 0, NULL) != nursery->pids[slot])
-        return false;
-    close(nursery->polled[1 + slot].fd);
-    nursery->polled[1 + slot].fd = -1;
-    nursery->pids[slot] = 0;
-    return report(nursery, MSG_EXITED, slot, status, 0);
-}
-
 static int serve(struct nursery *nursery)
 {
+    struct pollfd polled = {.fd = CHANNEL_FD, .events = POLLIN};
     for (;;) {
-        if (ppoll(nursery->polled, 1 + MESSAGE_SLOTS, NULL, NULL) < 0 && errno != EINTR)
+        if (ppoll(&polled, 1, NULL, NULL) < 0 && errno != EINTR)
             return STEP_CHANNEL;
-        for (unsigned slot = 0; slot < MESSAGE_SLOTS; slot++) {
-            if (nursery->polled[1 + slot].revents != 0 && !bury(nursery, slot))
-                return STEP_CHANNEL;
-        }
-        if (nursery->polled[0].revents != 0) {
-            int step = obey(nursery);
-            if (step != 0)
-                return step;
-        }
+        int step = obey(nursery);
+        if (step != 0)
+            return step;
     }
 }
 
 static int confine(enum policy_role role)
 {
-    static const struct descriptor expected[] = {
-        {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_NO_SOCKET}, {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
+    static const struct descriptor expected[] = {{CHANNEL_FD, KIND_CHANNEL},
+                                                 {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
     if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
         return STEP_INVENTORY;
-    if (fcntl(LOG_FD, F_SETFD, FD_CLOEXEC) != 0 || fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0)
+    if (fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0)
         return STEP_DESCRIPTORS;
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
@@ -148,9 +138,6 @@ int nursery_run(const char *name, enum policy_role role)
     static struct nursery nursery;
     nursery.name = name;
     channel_begin(&nursery.channel, CHANNEL_FD);
-    nursery.polled[0] = (struct pollfd){.fd = CHANNEL_FD, .events = POLLIN};
-    for (unsigned i = 0; i < MESSAGE_SLOTS; i++)
-        nursery.polled[1 + i].fd = -1;
     int step = confine(role);
     if (step != 0) {
         report(&nursery, MSG_FAILED, 0, errno, step);

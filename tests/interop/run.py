@@ -1,14 +1,16 @@
 """Drives a metadata proxy with the real Neutron, both ways, and ends with the line `N passed, N failed`.
 
-usage: run.py [--proxy DIRECTORY] [--quick] [--networks N] [--user NAME] [--keep] [ovn|classic|down]
+usage: run.py [--proxy DIRECTORY] [--quick] [--networks N] [--user NAME] [--keep] [ovn|classic|measures|down]
 
 ovn: a real OVN control plane, Open vSwitch and the unmodified neutron-ovn-metadata-agent. classic: the real metadata
-driver, its process monitor and the real neutron-metadata-agent. Without a part: both. The proxy is the program named
-`haproxy` in DIRECTORY, or the system's own. Everything is made in namespaces of the run's own, and removed at its end;
+driver, its process monitor and the real neutron-metadata-agent. measures: the proxy beside the system's HAProxy. Without a
+part: all; measures only where the proxy is not the system's. The proxy is the program named `haproxy` in DIRECTORY, or the
+system's own. Everything is made in namespaces of the run's own, and removed at its end;
 `down` removes what an interrupted run, or one with --keep, has left. Root is needed, and Neutron, OVN, Open vSwitch
 and cloud-init from Debian's packages (`./dev interop` installs them).
 """
 import argparse
+import importlib
 import os
 import shutil
 import sys
@@ -17,7 +19,7 @@ import traceback
 
 import settings
 
-PARTS = ("ovn", "classic")
+PARTS = ("ovn", "classic", "measures")
 
 
 def arguments():
@@ -46,13 +48,7 @@ def apply(options):
 
 def modules(name):
     """The part's stage and its checks; imported late, because their paths depend on the settings."""
-    if name == "ovn":
-        import ovn
-        import ovn_stage
-        return ovn_stage, ovn
-    import classic
-    import classic_stage
-    return classic_stage, classic
+    return tuple(importlib.import_module(name + kind) for kind in ("_stage", ""))
 
 
 def check(part, results):
@@ -99,7 +95,8 @@ def main():
         return down()
     began = time.monotonic()
     print("proxy: %s" % shutil.which("haproxy"), flush=True)
-    results = [run(name, options.keep) for name in ([options.part] if options.part else PARTS)]
+    parts = [name for name in PARTS if name == (options.part or name) and (name != "measures" or options.proxy)]
+    results = [run(name, options.keep) for name in parts]
     print()
     for result in results:
         for what in result.fails:
