@@ -4,7 +4,8 @@
  * The nursery reads nothing but the parent's messages. A filter is inherited and can only be narrowed, so
  * this one must contain the worker's calls and those of its start: the loader's part of a static executable,
  * reserving memory, Landlock, limits, its own filter. Opening files, changing identity, entering or making
- * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte.
+ * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte. Where
+ * the agent is reached over TCP, by the dialer, it has no socket and no connect() at all.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -62,9 +63,6 @@ static const struct policy_line lines[] = {
     BARE(recvfrom, "for the worker"),
     BARE(sendto, "for the worker and for the nursery's reports"),
     BARE(accept4, "for the worker"),
-    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
-           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
-    BARE(connect, "for the worker"),
     PINNED(shutdown, "for the worker", INT(1, SHUT_WR)),
     BARE(close, "for the worker and the nursery"),
     PINNED(recvmsg, "the parent's orders, for both", INT(0, CHANNEL_FD),
@@ -72,6 +70,17 @@ static const struct policy_line lines[] = {
     BARE_UNUSED(clock_gettime, "for the worker",
                 "answered by the vDSO where the clock source allows, without a system call"),
     BARE(exit_group, "for the worker and the nursery"),
+};
+
+static const struct policy_line by_socket[] = {
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+};
+
+static const struct policy_line by_dialer[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 };
 
 #ifdef METAWARD_SANITIZED
@@ -87,9 +96,10 @@ static const struct policy_line more[] = {
     DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
     DELTA(mremap),      DELTA(munmap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
 };
-#define MORE more, sizeof(more) / sizeof(more[0])
+#define MORE LINES(more)
 #else
-#define MORE NULL, 0
+#define MORE NO_LINES
 #endif
 
-const struct policy policy_nursery = {"nursery", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+const struct policy policy_nursery = {"nursery", LINES(lines), LINES(by_socket), MORE};
+const struct policy policy_nursery_dialed = {"nursery_dialed", LINES(lines), LINES(by_dialer), MORE};

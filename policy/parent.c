@@ -50,9 +50,9 @@ static const struct policy_line more[] = {
     DELTA(sigaltstack), DELTA(sched_yield), DELTA(open),   DELTA(readlink),       DELTA(madvise),
     DELTA(mmap),        DELTA(munmap),      DELTA(futex),  DELTA(prctl),          DELTA(lseek),
 };
-#define MORE more, sizeof(more) / sizeof(more[0])
+#define MORE LINES(more)
 #else
-#define MORE NULL, 0
+#define MORE NO_LINES
 #endif
 
-const struct policy policy_parent = {"parent", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+const struct policy policy_parent = {"parent", LINES(lines), NO_LINES, MORE};

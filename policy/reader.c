@@ -33,9 +33,9 @@ static const struct policy_line more[] = {
     {.number = SYS_mmap, .name = "mmap", .delta = true, .why = for_reports},
     {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_reports},
 };
-#define MORE more, sizeof(more) / sizeof(more[0])
+#define MORE LINES(more)
 #else
-#define MORE NULL, 0
+#define MORE NO_LINES
 #endif
 
-const struct policy policy_reader = {"reader", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+const struct policy policy_reader = {"reader", LINES(lines), NO_LINES, MORE};

@@ -30,6 +30,11 @@
         .argument = (n), .source = POLICY_ADDRESS_LENGTH, .mask = 0xffffffffU, .text = "its length"          \
     }
 
+#define FAMILY(n)                                                                                            \
+    {                                                                                                        \
+        .argument = (n), .source = POLICY_FAMILY, .mask = 0xffffffffU, .text = "the pinned address's family" \
+    }
+
 #define COUNT_PINS(...) (sizeof((struct policy_pin[]){__VA_ARGS__}) / sizeof(struct policy_pin))
 
 #define BARE(call, reason)                                                                                   \
@@ -66,6 +71,10 @@
         }                                                                                                    \
     }
 
+/* Lines and their number, for struct policy. */
+#define LINES(table) table, sizeof(table) / sizeof((table)[0])
+#define NO_LINES     NULL, 0
+
 /* Linux 6.10; not in every libc's list of numbers. */
 #ifndef SYS_mseal
 #define SYS_mseal 462
@@ -75,5 +84,8 @@ extern const struct policy policy_parent;
 extern const struct policy policy_nursery;
 extern const struct policy policy_worker;
 extern const struct policy policy_reader;
+extern const struct policy policy_nursery_dialed;
+extern const struct policy policy_worker_dialed;
+extern const struct policy policy_dialer;
 
 #endif

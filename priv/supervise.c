@@ -9,13 +9,15 @@
 #include "ipc/steps.h"
 #include "policy/confine.h"
 #include "policy/filter.h"
+#include "policy/launch.h"
 #include "policy/lockdown.h"
-#include "priv/launch.h"
+#include "policy/switchboard.h"
 #include "priv/worker.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,7 +26,7 @@
 #define START_MOST_MS   10000 /* a nursery that is not ready by then hangs */
 #define NURSERY_LAST_MS 1000  /* how long the end waits for the nursery's */
 
-enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
+enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -33,8 +35,8 @@ static struct {
     struct facts facts;
     struct worker_owner owner;
     struct worker worker;
-    struct channel nursery;
-    pid_t nursery_pid; /* 0: none */
+    struct channel nursery, dialer; /* dialer.fd -1: there is none */
+    pid_t nursery_pid, dialer_pid;  /* 0: none */
     uint32_t nursery_phase;
     int64_t nursery_due; /* when it must be ready; 0: it is */
     bool ending;
@@ -77,7 +79,7 @@ static bool hand_over(struct worker *worker)
 /* The first worker serves: write the pid file, and give up every capability and most system calls. */
 static int settle(struct worker *worker)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     if (worker->ever_served)
         return 0;
     int step = self.milestones->serving();
@@ -144,6 +146,7 @@ static void drain(void)
 static int turn(void)
 {
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
+                                        [POLL_DIALER] = {.fd = self.dialer.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.channel.fd, .events = POLLIN},
                                         [POLL_RELAY] = {.fd = self.worker.log.relay, .events = POLLIN},
                                         [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
@@ -166,31 +169,43 @@ static int turn(void)
     (void)report_flush();
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
-    int step = worker_receive(&self.worker);
+    int step = self.dialer.fd >= 0 ? switchboard_receive(&self.dialer) : 0;
+    if (step == 0)
+        step = worker_receive(&self.worker);
     if (step == 0)
         step = receive_nursery();
     return step != 0 ? step : due(clock_now());
 }
 
-/* End of file on its channel ends the nursery, and with it every worker; wait until their sockets are gone.
- */
-static void end_nursery(void)
+/* End of file on its channel ends the nursery, and with it every worker, and the dialer on its; wait until
+ * their sockets are gone. */
+static void end_child(const struct channel *channel, pid_t pid)
 {
-    close(self.nursery.fd);
+    if (pid <= 0)
+        return;
+    close(channel->fd);
     int64_t until = clock_now() + NURSERY_LAST_MS;
-    while (waitpid(self.nursery_pid, NULL, WNOHANG) == 0 && clock_now() < until) {
+    while (waitpid(pid, NULL, WNOHANG) == 0 && clock_now() < until) {
         struct timespec pause = {.tv_nsec = 1000000};
         sigset_t none;
         sigemptyset(&none);
         ppoll(NULL, 0, &pause, &none); /* SIGCHLD ends the pause */
     }
-    if (self.worker.log.relay >= 0)
-        logsocket_relay(&self.worker.log);
+}
+
+/* It makes its connections from where the parent is: of all the namespaces it keeps the network's. */
+static int begin_dialer(const struct confinement *confinement)
+{
+    const unsigned long namespaces = confine_namespaces & ~(unsigned long)CLONE_NEWNET;
+    self.owner.dialer = &self.dialer;
+    self.dialer_pid = launch(confinement, namespaces, "dialer", network_word(&self.config->network), &self.dialer);
+    if (self.dialer_pid < 0)
+        return report_failed(STEP_START_DIALER, errno, "");
+    return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
 {
-    int ends[2];
     int filters = facts_filters();
     if (filters < 0)
         return report_failed(STEP_FACTS, errno, "/proc/self/status");
@@ -204,13 +219,21 @@ static int begin(void)
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
     if (step != 0)
         return step;
-    if (!signals_hold() || !channel_pair(ends))
+    if (!signals_hold())
         return report_failed(STEP_CHANNEL, errno, "nursery");
-    self.nursery_pid = launch_nursery(self.config, self.prepared, ends[1]);
+    const struct settings *settings = &self.config->worker;
+    const struct confinement confinement = {.uid = self.facts.uid,
+                                            .gid = self.facts.gid,
+                                            .descriptors = settings_descriptors(settings),
+                                            .executable = self.prepared->executable,
+                                            .directory = self.prepared->agent.directory};
+    if (settings_dialed(settings) && (step = begin_dialer(&confinement)) != 0)
+        return step;
+    self.nursery_pid =
+        launch(&confinement, confine_namespaces, settings_dialed(settings) ? "nursery-dialed" : "nursery",
+               network_word(&self.config->network), &self.nursery);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
-    close(ends[1]);
-    channel_begin(&self.nursery, ends[0]);
     self.nursery_phase = PHASE_PARENT_NURSERY_START;
     self.nursery_due = clock_now() + START_MOST_MS;
     malloc_trim(0);
@@ -222,10 +245,13 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     self.config = config;
     self.prepared = prepared;
     self.milestones = milestones;
+    self.dialer.fd = -1;
     int step = begin();
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
-    if (self.nursery_pid > 0)
-        end_nursery();
+    end_child(&self.nursery, self.nursery_pid);
+    end_child(&self.dialer, self.dialer_pid);
+    if (self.worker.log.relay >= 0)
+        logsocket_relay(&self.worker.log);
     return step;
 }

@@ -6,6 +6,7 @@
 #include "ipc/clock.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "policy/switchboard.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -63,8 +64,10 @@ int worker_start(struct worker *worker)
     worker->phase = PHASE_PARENT_WORKER_START;
     worker->started_at = clock_now();
     worker->due = worker->started_at + START_MOST_MS;
-    bool told = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], worker->log.worker}) &&
-                tell(worker, MSG_SETTINGS);
+    bool told =
+        tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], worker->log.worker}) &&
+        tell(worker, MSG_SETTINGS) &&
+        (worker->owner->dialer == NULL || switchboard_connect(worker->owner->dialer, &worker->channel));
     int error = errno;
     close(ends[1]);
     return told ? 0 : report_failed(STEP_CHANNEL, error, "nursery");
@@ -112,7 +115,7 @@ static int confirm(struct worker *worker, pid_t pid)
     worker->pid = pid;
     const char *wrong = facts_status(pid, worker->owner->facts);
     if (wrong == NULL && !worker->owner->settled)
-        wrong = facts_surroundings(pid);
+        wrong = facts_surroundings(pid, worker->owner->dialer != NULL ? FACTS_WORKER_DIALED : FACTS_WORKER);
     if (wrong != NULL && !worker->ever_served)
         return report_failed(STEP_FACTS, 0, wrong);
     if (wrong != NULL)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@
 #define NO_PROCESS 0x3fffffff /* above any process number: kill() finds nobody */
 
 static const char address[64]; /* stands for the agent's address */
-static const struct policy_values values = {address, 110};
+static const struct policy_values values = {address, 110, AF_INET};
 
 struct call {
     long number;
@@ -63,6 +64,8 @@ static uint64_t pin_value(const struct policy_pin *pin)
 {
     if (pin->source == POLICY_ADDRESS)
         return (uint64_t)(uintptr_t)values.address;
+    if (pin->source == POLICY_FAMILY)
+        return values.family;
     return pin->source == POLICY_ADDRESS_LENGTH ? values.address_length : pin->value;
 }
 

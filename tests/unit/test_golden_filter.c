@@ -18,11 +18,12 @@
 #define LINE_MOST 128
 
 /* Stand for the address and length that are known at run time only. */
-static const struct policy_values values = {(const void *)0x1122334455667788, 99};
+static const struct policy_values values = {(const void *)0x1122334455667788, 99, 77};
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
-    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery", "worker", "reader"};
+    static const char *const names[POLICY_ROLE_COUNT] = {
+        "parent", "nursery", "worker", "reader", "nursery_dialed", "worker_dialed", "dialer"};
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);

@@ -34,7 +34,7 @@ static int result_of(attempt try, bool confined)
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        if (confined && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_apply()))
+        if (confined && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_apply(0)))
             _exit(255);
         _exit(try());
     }
