@@ -7,18 +7,21 @@
 #include <stddef.h>
 
 static volatile sig_atomic_t wish = WISH_NONE;
+static volatile sig_atomic_t reload;
 
 static void on_signal(int number)
 {
-    if (number == SIGTERM || number == SIGINT)
+    if (number == SIGHUP)
+        reload = 1;
+    else if (number == SIGTERM || number == SIGINT)
         wish = WISH_END;
     else if (number != SIGCHLD && wish == WISH_NONE)
         wish = WISH_DRAIN;
 }
 
-bool signals_hold(void)
+bool signals_hold(bool reloads)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t held;
     sigemptyset(&held);
@@ -28,8 +31,16 @@ bool signals_hold(void)
             return false;
     }
     action.sa_handler = SIG_IGN;
-    return sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0 &&
+    return sigaction(SIGPIPE, &action, NULL) == 0 && (reloads || sigaction(SIGHUP, &action, NULL) == 0) &&
            sigprocmask(SIG_SETMASK, &held, NULL) == 0;
+}
+
+/* Signals are held back here, so none gets lost between the two. */
+bool signals_reload(void)
+{
+    const bool asked = reload != 0;
+    reload = 0;
+    return asked;
 }
 
 enum signal_wish signals_wish(void)

@@ -16,11 +16,15 @@ enum signal_wish {
 };
 
 /**
- * Catch those signals and SIGCHLD, ignore SIGPIPE and SIGHUP, and hold all back from now on.
+ * Catch those signals and SIGCHLD, ignore SIGPIPE and, unless `reloads`, SIGHUP, and hold all back from now
+ * on.
  *
  * @return false with errno set
  */
-bool signals_hold(void);
+bool signals_hold(bool reloads);
+
+/** Has SIGHUP come since this was asked last? */
+bool signals_reload(void);
 
 /** The strongest wish that a signal has told so far. */
 enum signal_wish signals_wish(void);

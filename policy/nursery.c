@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const struct policy_line lines[] = {
     /* the nursery's own */
@@ -83,6 +84,19 @@ static const struct policy_line by_dialer[] = {
            INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 };
 
+/* A host's proxy: its configuration is read again by a reader that the nursery starts. */
+static const struct policy_line by_dialer_with_reader[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
+    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
+    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+#ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
+    PINNED(read, "for the reader: the configuration", INT(0, READER_FILE_FD)),
+#endif
+};
+
 #ifdef METAWARD_SANITIZED
 static const char for_sanitizers[] = "sanitizers: start, print a report and stop";
 /* The sanitizers' runtimes start their own way, and are inherited by the worker that a sanitized nursery
@@ -103,3 +117,4 @@ static const struct policy_line more[] = {
 
 const struct policy policy_nursery = {"nursery", LINES(lines), LINES(by_socket), MORE};
 const struct policy policy_nursery_dialed = {"nursery_dialed", LINES(lines), LINES(by_dialer), MORE};
+const struct policy policy_nursery_host = {"nursery_host", LINES(lines), LINES(by_dialer_with_reader), MORE};

@@ -39,6 +39,14 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "the end"),
 };
 
+/* A host's proxy: SIGHUP has the configuration read again. */
+static const struct policy_line for_host[] = {
+    PINNED(openat, "the configuration, to hand it to a reader", INT(0, AT_FDCWD),
+           INT(2, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)),
+    PINNED(socketpair, "a channel for a reader, which may wait for room in it", INT(0, AF_UNIX),
+           INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC), INT(2, 0)),
+};
+
 #ifdef METAWARD_SANITIZED
 static const char for_sanitizers[] = "sanitizers: print a report and stop";
 static const struct policy_line more[] = {
@@ -56,3 +64,4 @@ static const struct policy_line more[] = {
 #endif
 
 const struct policy policy_parent = {"parent", LINES(lines), NO_LINES, MORE};
+const struct policy policy_parent_host = {"parent_host", LINES(lines), LINES(for_host), MORE};

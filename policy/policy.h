@@ -27,6 +27,8 @@ enum policy_role {
                               one */
     POLICY_WORKER_DIALED,
     POLICY_DIALER,
+    POLICY_PARENT_HOST,  /* of a host's proxy: reads its configuration again, */
+    POLICY_NURSERY_HOST, /* by a reader that the nursery starts; else as POLICY_NURSERY_DIALED */
     POLICY_ROLE_COUNT
 };
 

@@ -87,5 +87,7 @@ extern const struct policy policy_reader;
 extern const struct policy policy_nursery_dialed;
 extern const struct policy policy_worker_dialed;
 extern const struct policy policy_dialer;
+extern const struct policy policy_parent_host;
+extern const struct policy policy_nursery_host;
 
 #endif

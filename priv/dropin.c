@@ -8,8 +8,10 @@
 #include "ipc/frontend.h"
 
 #include "ipc/haproxy_options.h"
+#include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "policy/reload.h"
 #include "priv/reading.h"
 
 #include <errno.h>
@@ -63,6 +65,9 @@ static int read_file(const struct haproxy_options *options, struct config *confi
     }
     if (options->check)
         return options->quiet || say("Configuration file is valid\n") ? 0 : STEP_CONFIGURATION;
+    if (reading.config.host_proxy)
+        reload_allow(options->file, &reading.config);
+    instances_commit();
     *config = reading.config;
     merge(options, config);
     return -1;

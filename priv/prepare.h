@@ -14,6 +14,7 @@
 struct prepared {
     struct account account;
     int executable; /* O_PATH: metaward-worker */
+    int reader;     /* O_PATH: metaward-reader, where the configuration can be read again; else 0 */
     struct agent_place agent;
     int listeners[CONFIG_LISTENERS_MAX];
 };

@@ -135,7 +135,8 @@ static void a_file_without_a_guest_is_good(void **state)
     parse(GLOBAL FRONTEND, strlen(GLOBAL FRONTEND), &reading);
     assert_int_equal(reading.ok, 1);
     assert_int_equal(reading.instances, 0);
-    assert_string_equal(reading.config.agent_host, "");
+    assert_string_equal(reading.config.agent_host, "127.0.0.1");
+    assert_int_equal(reading.config.agent_port, 1);
     take(&reading);
 }
 

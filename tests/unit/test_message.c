@@ -20,8 +20,17 @@ static void good_message(struct message *message, uint16_t type)
         message->status = 9;
         break;
     case MSG_SPAWN:
+        message->role = SPAWN_READER;
+        message->slot = 15;
+        break;
     case MSG_KILL:
         message->slot = 15;
+        break;
+    case MSG_INSTANCES:
+        message->body.instances.total = 1;
+        message->body.instances.count = 1;
+        message->body.instances.entry[0] =
+            (struct instance){.family = ADDRESS_IPV4, .ip = {1}, .id = UUID, .tenant = "a", .signature = "b"};
         break;
     case MSG_SETTINGS:
         settings_default(&message->body.settings);
@@ -59,7 +68,7 @@ static void good_message(struct message *message, uint16_t type)
 /* Bytes of the message that a type may use; the others must be zero. */
 static bool uses_byte(uint16_t type, size_t at)
 {
-    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, reserved);
+    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, role);
     bool status = at >= offsetof(struct message, status) && at < offsetof(struct message, step);
     bool step = at >= offsetof(struct message, step) && at < offsetof(struct message, network);
     bool network = at >= offsetof(struct message, network) && at < offsetof(struct message, body);
@@ -69,8 +78,11 @@ static bool uses_byte(uint16_t type, size_t at)
         return true;
     switch (type) {
     case MSG_SPAWN:
+        return slot || (at >= offsetof(struct message, role) && at < offsetof(struct message, status));
     case MSG_KILL:
         return slot;
+    case MSG_INSTANCES:
+        return at >= offsetof(struct message, body) && body < sizeof(struct instance_batch);
     case MSG_EXITED:
         return slot || status;
     case MSG_FAILED:

@@ -12,10 +12,11 @@
 
 #include <string.h>
 
-#define NAME_MOST  127 /* bytes of the name of an acl or backend; Neutron's have about 60 */
-#define IP_KEY     17  /* bytes of a family and an address in struct address_key */
-#define TOO_MANY   "more than 16384 guests"
-#define NOT_A_NAME "not a name of letters, digits, '.', '_' and '-', or too long"
+#define NAME_MOST      127 /* bytes of the name of an acl or backend; Neutron's have about 60 */
+#define IP_KEY         17  /* bytes of a family and an address in struct address_key */
+#define NO_SERVER_PORT 1   /* of a file without a guest */
+#define TOO_MANY       "more than 16384 guests"
+#define NOT_A_NAME     "not a name of letters, digits, '.', '_' and '-', or too long"
 
 /* The values that each guest's backend must name. */
 enum value { VALUE_ID, VALUE_TENANT, VALUE_SIGNATURE, VALUE_COUNT };
@@ -374,6 +375,8 @@ const char *hostproxy_missing(struct directives *state, struct place *at)
         *at = (struct place){host.backend[i].line, host.backends.name[i].bytes};
         wrong = missing_in(&host.backend[i]);
     }
+    if (host.server == NULL) /* nobody asks it, and nobody listens there */
+        (void)config_set_agent(&state->config, "127.0.0.1", NO_SERVER_PORT);
     if (host.frontend_most != 0 && host.frontend_most < *most)
         *most = host.frontend_most;
     state->config.host_proxy = 1;
