@@ -76,8 +76,12 @@ static void check_settings(const struct settings *settings)
 
 static void check_network(const struct network *network)
 {
-    CHECK(identity_header_name(network->identity) != NULL);
-    CHECK(text_is_uuid(network->uuid, strlen(network->uuid)));
+    if (network->identity == IDENTITY_INSTANCE) {
+        CHECK(network->uuid[0] == '\0');
+    } else {
+        CHECK(identity_header_name(network->identity) != NULL);
+        CHECK(text_is_uuid(network->uuid, strlen(network->uuid)));
+    }
     CHECK(strpbrk(network->log_tag, " :[\n") == NULL);
     for (unsigned i = 0; i < NETWORK_RATES; i++) {
         const struct rate_limit *rate = &network->rate[i];

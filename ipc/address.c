@@ -104,6 +104,34 @@ const char *address_parse(const char *text, struct address *out)
     return wrong;
 }
 
+const char *address_parse_ip(const char *text, struct address *out)
+{
+    struct address address = {.family = strchr(text, ':') != NULL ? ADDRESS_IPV6 : ADDRESS_IPV4};
+
+    if (inet_pton(address.family == ADDRESS_IPV6 ? AF_INET6 : AF_INET, text, address.ip) != 1)
+        return "not an IP address";
+    if (address.family == ADDRESS_IPV6 && is_mapped(address.ip)) {
+        address.family = ADDRESS_IPV4;
+        memmove(address.ip, address.ip + sizeof(mapped_prefix), 4);
+        memset(address.ip + 4, 0, sizeof(address.ip) - 4);
+    }
+    if (!address_ip_valid(address.family, address.ip))
+        return "not the address of one host";
+    *out = address;
+    return NULL;
+}
+
+bool address_ip_valid(uint8_t family, const uint8_t ip[16])
+{
+    static const uint8_t zeros[16];
+
+    if (memcmp(ip, zeros, sizeof(zeros)) == 0)
+        return false;
+    if (family == ADDRESS_IPV4)
+        return memcmp(ip + 4, zeros, sizeof(zeros) - 4) == 0;
+    return family == ADDRESS_IPV6 && !is_mapped(ip);
+}
+
 bool address_valid(const struct address *address)
 {
     static const uint8_t zeros[12];

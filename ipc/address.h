@@ -40,6 +40,19 @@ struct address {
 const char *address_parse(const char *text, struct address *out);
 
 /**
+ * Read a bare IP address: IPv4, or IPv6 without brackets; no port, no zone. An IPv4-mapped one becomes IPv4.
+ *
+ * @param text NUL-terminated
+ * @param out  written only on success; port 0, no interface
+ * @return NULL on success, else a constant string that says what is wrong
+ */
+const char *address_parse_ip(const char *text, struct address *out);
+
+/** Is this the IP address of one host, in its only form: not 0.0.0.0 or ::, not IPv4-mapped, unused bytes
+ * zero? */
+bool address_ip_valid(uint8_t family, const uint8_t ip[16]);
+
+/**
  * Is every field in its range and everything unused zero? For addresses that came in a message.
  */
 bool address_valid(const struct address *address);

@@ -3,6 +3,7 @@
  */
 #include "ipc/config.h"
 
+#include "ipc/instance.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -10,6 +11,9 @@
 #define DEFAULT_LISTENER   "169.254.169.254:80"
 #define DEFAULT_STATE_PATH "/var/lib/neutron"
 #define DEFAULT_SOCKET     "/metadata_proxy" /* below the state path */
+/* A host's proxy without a guest has no server: a socket that is never there, in a directory that always is.
+ */
+#define NO_SERVER METAWARD_LIBEXECDIR "/no-server"
 
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
@@ -141,6 +145,11 @@ bool config_set(struct config *config, const char *name, const char *value, char
 
 static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    if (config->host_proxy) {
+        config->network.identity = IDENTITY_INSTANCE;
+        config->worker.max_instances = INSTANCES_MOST;
+        return true;
+    }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
     if (config->ovn)
@@ -166,6 +175,8 @@ static bool finish_address(struct config *config, char error[CONFIG_ERROR_SIZE])
 /* The agent's socket on the host, and as the worker's root shows it. */
 static bool finish_socket(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    if (config->backend[0] == '\0' && config->host_proxy)
+        text_store(config->backend, sizeof(config->backend), NO_SERVER);
     if (config->backend[0] == '\0') {
         const char *state = strcmp(config->state_path, "/") == 0 ? "" : config->state_path;
         size_t length = strlen(state);

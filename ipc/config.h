@@ -31,7 +31,8 @@ struct config {
     uint8_t ovn;         /* --identity ovn */
     uint8_t takes_over;  /* another instance was told to end: wait until its addresses are free */
     uint16_t agent_port; /* of agent_host; 0: the agent is reached by its socket */
-    uint8_t reserved[4];
+    uint8_t host_proxy;  /* guests are known one by one, by records: no network and no router */
+    uint8_t reserved[3];
     uint64_t given;                   /* one bit for each entry of config_keys that was set */
     char netns[CONFIG_PATH_SIZE];     /* absolute path, or a name below /run/netns; empty: where we are */
     char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the host shows it, absolute; empty: agent_host
@@ -103,7 +104,7 @@ const char *config_set_agent(struct config *config, const char *host, uint32_t p
  * Fill in what follows from several keys together (identity header, default listener, default backend path
  * below the state path, the backend as the worker's root shows it: "/" and the socket's last component; or
  * the agent's address, 0.0.0.0 as long as it is only a name; the tag of lines that concern no network: the
- * network's own name in the log, room for as many listeners as there are) and check the whole. Of two limits
+ * network's own name in the log; room for as many listeners as there are) and check the whole. Of two limits
  * that do not fit each other, one that was not given follows the other; one that was is an error.
  *
  * @param error on failure one line "KEY: what is wrong"; no line end

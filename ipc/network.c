@@ -45,6 +45,20 @@ bool log_tag_valid(const char *tag)
     return true;
 }
 
+static bool uuid_valid(const struct network *network)
+{
+    const char *uuid = network->uuid;
+
+    if (!text_stored_well(uuid, NETWORK_UUID_SIZE))
+        return false;
+    return network->identity == IDENTITY_INSTANCE ? uuid[0] == '\0' : text_is_uuid(uuid, strlen(uuid));
+}
+
+const char *network_word(const struct network *network)
+{
+    return network->identity == IDENTITY_INSTANCE ? "host" : network->uuid;
+}
+
 const char *network_valid(const struct network *network)
 {
     if (network->identity == IDENTITY_NONE || network->identity >= IDENTITY_COUNT)
@@ -55,8 +69,7 @@ const char *network_valid(const struct network *network)
         return "reserved";
     if (!rates_valid(network->rate))
         return "rate";
-    if (!text_stored_well(network->uuid, NETWORK_UUID_SIZE) ||
-        !text_is_uuid(network->uuid, strlen(network->uuid)))
+    if (!uuid_valid(network))
         return "uuid";
     if (!text_stored_well(network->log_tag, NETWORK_TAG_SIZE) ||
         (network->log_tag[0] != '\0' && !log_tag_valid(network->log_tag)))
@@ -72,7 +85,7 @@ void network_log_name(const struct network *network, bool to_syslog, char out[NE
         return;
     }
     size_t at = text_append(out, NETWORK_TAG_SIZE, 0, "metaward-");
-    text_append(out, NETWORK_TAG_SIZE, at, network->uuid);
+    text_append(out, NETWORK_TAG_SIZE, at, network_word(network));
 }
 
 const char *identity_header_name(uint8_t identity)

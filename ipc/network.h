@@ -24,6 +24,7 @@ enum identity_header {
     IDENTITY_NEUTRON_ROUTER,  /* X-Neutron-Router-ID */
     IDENTITY_OVN_NETWORK,     /* X-OVN-Network-ID */
     IDENTITY_OVN_ROUTER,      /* X-OVN-Router-ID */
+    IDENTITY_INSTANCE,        /* no uuid of the network's own: each guest by its record, see instance.h */
     IDENTITY_COUNT
 };
 
@@ -42,7 +43,7 @@ struct network {
     uint8_t rate_shadow; /* 1: a request beyond a rate is logged, not refused; needs a rate */
     uint8_t reserved[2];
     struct rate_limit rate[NETWORK_RATES]; /* each holds by itself; the second one only beside a first */
-    char uuid[NETWORK_UUID_SIZE];          /* the identity's value, as given */
+    char uuid[NETWORK_UUID_SIZE];          /* the identity's value, as given; empty for IDENTITY_INSTANCE */
     char log_tag[NETWORK_TAG_SIZE];        /* of its syslog lines; empty: "metaward-" and the uuid */
 };
 
@@ -71,8 +72,11 @@ bool log_tag_valid(const char *tag);
  */
 void network_log_name(const struct network *network, bool to_syslog, char out[NETWORK_TAG_SIZE]);
 
-/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE and unknown numbers.
- */
+/** What the network is called where a word is needed: its uuid, or "host" for IDENTITY_INSTANCE. */
+const char *network_word(const struct network *network);
+
+/** The identity header's canonical name ("X-Neutron-Network-ID"); NULL for IDENTITY_NONE, IDENTITY_INSTANCE
+ * and unknown numbers. */
 const char *identity_header_name(uint8_t identity);
 
 #endif

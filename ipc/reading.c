@@ -25,17 +25,6 @@ void reading_refuse(struct reading *reading, uint32_t line, const char *word, co
     text_append(reading->reason, sizeof(reading->reason), 0, reason);
 }
 
-static bool all_zero(const void *start, size_t size)
-{
-    const unsigned char *bytes = start;
-
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
 /* A name or path as config_set() would have stored it; empty where none was given. */
 static bool stored_name(const char *name, size_t size)
 {
@@ -81,8 +70,8 @@ static bool listeners_valid(const struct config *config)
 /* All that a file can set and that has more forms than settings_valid() looks at. */
 static bool parts_valid(const struct config *config)
 {
-    const bool one = (config->given_network == 1 && config->given_router == 0) ||
-                     (config->given_network == 0 && config->given_router == 1);
+    const bool one = config->given_network <= 1 && config->given_router <= 1 && config->host_proxy <= 1 &&
+                     config->given_network + config->given_router + config->host_proxy == 1;
 
     return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
            (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
@@ -110,6 +99,9 @@ static void copy_settable(struct config *to, const struct config *from)
     to->given_network = from->given_network;
     to->given_router = from->given_router;
     to->ovn = from->ovn;
+    to->host_proxy = from->host_proxy;
+    memcpy(to->worker.monitor_path, from->worker.monitor_path, sizeof(to->worker.monitor_path));
+    memcpy(to->worker.stats_path, from->worker.stats_path, sizeof(to->worker.stats_path));
     memcpy(to->backend, from->backend, sizeof(to->backend));
     memcpy(to->agent_host, from->agent_host, sizeof(to->agent_host));
     to->agent_port = from->agent_port;
@@ -133,13 +125,15 @@ static bool config_valid(const struct config *config)
 bool reading_valid(const struct reading *reading)
 {
     if (reading->version != READING_VERSION || reading->ok > 1 ||
-        !all_zero(reading->reserved, sizeof(reading->reserved)))
+        !bytes_zero(reading->reserved, sizeof(reading->reserved)))
         return false;
     if (!text_stored_well(reading->word, sizeof(reading->word)) ||
         !text_stored_well(reading->reason, sizeof(reading->reason)))
         return false;
     if (reading->ok == 1)
         return reading->line == 0 && reading->word[0] == '\0' && reading->reason[0] == '\0' &&
-               config_valid(&reading->config);
-    return reading->reason[0] != '\0' && all_zero(&reading->config, sizeof(reading->config));
+               config_valid(&reading->config) &&
+               reading->instances <= (reading->config.host_proxy ? INSTANCES_MOST : 0);
+    return reading->instances == 0 && reading->reason[0] != '\0' &&
+           bytes_zero(&reading->config, sizeof(reading->config));
 }

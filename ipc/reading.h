@@ -1,5 +1,6 @@
 /*
- * What metaward-reader made of a configuration file: the one message that it sends before it ends.
+ * What metaward-reader made of a configuration file: the message that it sends before it ends. Only behind
+ * the configuration of a host's proxy more follow: its instances, in batches (instance.h).
  *
  * The reader is an unprivileged process that parses text; the parent acts on what it says and parses none. So
  * the answer is of a fixed size, and the parent believes nothing of it: reading_valid() accepts only what a
@@ -10,17 +11,19 @@
 #define METAWARD_IPC_READING_H
 
 #include "ipc/config.h"
+#include "ipc/instance.h"
 
-#define READING_VERSION     1U
-#define READING_FILE_MAX    65536U /* bytes of a configuration file; Neutron's have less than 3000 */
-#define READING_WORD_SIZE   208    /* what text_append_quoted() makes of a word, and its NUL */
+#define READING_VERSION     2U
+#define READING_FILE_MAX    16777216U /* bytes of a file; Neutron writes 800 for a guest of a host */
+#define READING_WORD_SIZE   208       /* what text_append_quoted() makes of a word, and its NUL */
 #define READING_REASON_SIZE CONFIG_ERROR_SIZE
 
 struct reading {
     uint32_t version; /* READING_VERSION */
     uint32_t line;    /* of the first mistake, from 1; 0: about the file as a whole, or none */
     uint8_t ok;       /* 1: config is whole; 0: it is all zero, and reason says why */
-    uint8_t reserved[7];
+    uint8_t reserved[3];
+    uint32_t instances;               /* records that follow in batches; 0 unless config.host_proxy */
     char word[READING_WORD_SIZE];     /* what stands there, quoted and escaped, zero-filled; or empty */
     char reason[READING_REASON_SIZE]; /* printable ASCII, zero-filled; empty where ok */
     /* config_finish() was called already. `given` is zero: an option of the command line may set again what

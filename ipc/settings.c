@@ -7,6 +7,7 @@
 #include "ipc/settings.h"
 
 #include "ipc/address.h"
+#include "ipc/instance.h"
 #include "ipc/text.h"
 
 #include <string.h>
@@ -22,8 +23,9 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
                "the list fits");
 
 /* No padding: every byte of the structure has a name and is checked. */
-_Static_assert(sizeof(struct settings) == 8 + 4 + 16 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
-                                              NETWORK_TAG_SIZE + sizeof(((struct settings *)NULL)->forward),
+_Static_assert(sizeof(struct settings) == 8 + 4 + 17 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
+                                              2 * SETTINGS_OWN_PATH_SIZE + NETWORK_TAG_SIZE +
+                                              sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
 void settings_default(struct settings *settings)
@@ -85,6 +87,22 @@ static bool backend_valid(const struct settings *settings)
     if (settings_dialed(settings))
         return address_parse(path, &address) == NULL;
     return text_is_path(path, SETTINGS_PATH_SIZE - 1) && path[1] != '\0' && strchr(path + 1, '/') == NULL;
+}
+
+bool settings_own_path_valid(const char *path)
+{
+    return text_is_path(path, SETTINGS_OWN_PATH_SIZE - 1) && path[1] != '\0' && strpbrk(path, "?#") == NULL;
+}
+
+static bool own_path_stored_well(const char *path)
+{
+    return text_stored_well(path, SETTINGS_OWN_PATH_SIZE) &&
+           (path[0] == '\0' || settings_own_path_valid(path));
+}
+
+static bool own_paths_differ(const struct settings *settings)
+{
+    return settings->monitor_path[0] == '\0' || strcmp(settings->monitor_path, settings->stats_path) != 0;
 }
 
 static bool in_range(uint32_t value, uint32_t least, uint32_t most)
@@ -150,6 +168,12 @@ const char *settings_valid(const struct settings *settings)
 #undef RANGE
     if (!backend_valid(settings))
         return "backend";
+    if (settings->max_instances > INSTANCES_MOST)
+        return "max_instances";
+    if (!own_path_stored_well(settings->monitor_path))
+        return "monitor_path";
+    if (!own_path_stored_well(settings->stats_path) || !own_paths_differ(settings))
+        return "stats_path";
     if (!forward_valid(settings))
         return "forward";
     if (!text_stored_well(settings->log_tag, NETWORK_TAG_SIZE) || !log_tag_valid(settings->log_tag))

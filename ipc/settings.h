@@ -11,9 +11,10 @@
 
 #include "ipc/network.h"
 
-#define SETTINGS_FORWARD_MAX  16
-#define SETTINGS_FORWARD_SIZE 48  /* a header name of at most 47 bytes */
-#define SETTINGS_PATH_SIZE    108 /* sizeof(sun_path) */
+#define SETTINGS_FORWARD_MAX   16
+#define SETTINGS_FORWARD_SIZE  48  /* a header name of at most 47 bytes */
+#define SETTINGS_PATH_SIZE     108 /* sizeof(sun_path) */
+#define SETTINGS_OWN_PATH_SIZE 64  /* of a path that the worker answers itself */
 
 enum log_target { LOG_TO_NONE = 0, LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_COUNT };
 
@@ -78,6 +79,9 @@ struct settings {
 #undef FIELD
     char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the worker's root shows it, "/" and a name; or
                                          its address over TCP, ADDR:PORT, which the dialer connects to */
+    uint32_t max_instances;           /* guests known by records of their own; 0: none ever is */
+    char monitor_path[SETTINGS_OWN_PATH_SIZE]; /* answered 200 by the worker itself; empty: none */
+    char stats_path[SETTINGS_OWN_PATH_SIZE];   /* refused, with all below it; empty: none */
     char forward[SETTINGS_FORWARD_MAX][SETTINGS_FORWARD_SIZE]; /* lower case, none protected or hop-by-hop */
     char log_tag[NETWORK_TAG_SIZE]; /* under which lines are logged that concern no network in particular */
 };
@@ -85,6 +89,12 @@ struct settings {
 /** Fill in every default: limits, time-outs, methods, the standard forward list, the log's tag. backend stays
  * empty. */
 void settings_default(struct settings *settings);
+
+/**
+ * May the text be a path that the worker answers itself? An absolute path below the root, shorter than
+ * SETTINGS_OWN_PATH_SIZE, without '?' and '#', and as text_is_path() has it.
+ */
+bool settings_own_path_valid(const char *path);
 
 /**
  * Check a whole structure, as it came from a message.

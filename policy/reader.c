@@ -1,8 +1,9 @@
 /*
  * The reader's policy: three system calls.
  *
- * The reader parses what an agent wrote. It can read the one descriptor that it was given, say once what it
- * found, and end. It opens nothing, asks for no memory, and does not look at the time.
+ * The reader parses what an agent wrote. It can read the one descriptor that it was given, say what it found
+ * (waiting for the parent to take it), and end. It opens nothing, asks for no memory, and does not look at
+ * the time.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -11,8 +12,8 @@
 
 static const struct policy_line lines[] = {
     PINNED(read, "the configuration's text", INT(0, READER_FILE_FD)),
-    PINNED(sendto, "what was read, to the parent", INT(0, READER_ANSWER_FD),
-           INT(3, MSG_NOSIGNAL | MSG_DONTWAIT), NONE(4), INT(5, 0)),
+    PINNED(sendto, "what was read, to the parent", INT(0, READER_ANSWER_FD), INT(3, MSG_NOSIGNAL), NONE(4),
+           INT(5, 0)),
     BARE(exit_group, "end as soon as that is said"),
 };
 

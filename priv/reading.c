@@ -3,6 +3,7 @@
  */
 #include "priv/reading.h"
 
+#include "ipc/answer.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/confine.h"
@@ -10,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,26 +36,6 @@ static int become_reader(int executable, int file, int channel)
     return STEP_EXEC;
 }
 
-/* Wait for the one message, within the time that a reader has. */
-static bool receive(int channel, struct reading *out)
-{
-    struct pollfd polled = {.fd = channel, .events = POLLIN};
-    int ready;
-    do {
-        ready = poll(&polled, 1, READER_MOST_MS);
-    } while (ready < 0 && errno == EINTR);
-    if (ready == 0)
-        errno = ETIMEDOUT;
-    if (ready <= 0)
-        return false;
-    ssize_t length = recv(channel, out, sizeof(*out), MSG_DONTWAIT | MSG_TRUNC);
-    if (length != (ssize_t)sizeof(*out) || !reading_valid(out)) {
-        errno = length < 0 ? errno : EBADMSG;
-        return false;
-    }
-    return true;
-}
-
 int reading_fetch(const char *path, struct reading *out)
 {
     static const char reader[] = METAWARD_LIBEXECDIR "/metaward-reader";
@@ -74,7 +54,7 @@ int reading_fetch(const char *path, struct reading *out)
     close(ends[1]);
     close(file);
     close(executable);
-    bool received = pid > 0 && receive(ends[0], out);
+    bool received = pid > 0 && answer_await(ends[0], READER_MOST_MS, out);
     int error = errno;
     close(ends[0]);
     if (pid > 0 && (kill(pid, SIGKILL) != 0 || waitpid(pid, &status, 0) != pid))

@@ -198,7 +198,8 @@ static int begin_dialer(const struct confinement *confinement)
 {
     const unsigned long namespaces = confine_namespaces & ~(unsigned long)CLONE_NEWNET;
     self.owner.dialer = &self.dialer;
-    self.dialer_pid = launch(confinement, namespaces, "dialer", self.config->network.uuid, &self.dialer);
+    self.dialer_pid =
+        launch(confinement, namespaces, "dialer", network_word(&self.config->network), &self.dialer);
     if (self.dialer_pid < 0)
         return report_failed(STEP_START_DIALER, errno, "");
     return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
@@ -231,7 +232,7 @@ static int begin(void)
         return step;
     self.nursery_pid =
         launch(&confinement, confine_namespaces, settings_dialed(settings) ? "nursery-dialed" : "nursery",
-               self.config->network.uuid, &self.nursery);
+               network_word(&self.config->network), &self.nursery);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     self.nursery_phase = PHASE_PARENT_NURSERY_START;

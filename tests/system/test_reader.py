@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import hostproxy
 import proc
 from harness import PATIENCE, PREFIX, wait_for
 from inject import INT80, Died, Injected
@@ -17,19 +18,31 @@ from test_policy_use import calls, loads_a_filter, matches, policy
 
 READER = os.path.join(PREFIX, "libexec", "metaward", "metaward-reader")
 CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "configs")
-DIALECTS = sorted(path for path in glob.glob(CONFIGS + "/*.conf") if "host-proxy" not in path)
-HEAD = struct.Struct("=IIB7x208s256s")  # of struct reading; the configuration follows
-FILE_MAX = 65536
+DIALECTS = sorted(glob.glob(CONFIGS + "/*.conf"))
+HEAD = struct.Struct("=IIB3xI208s256s")  # of struct reading; the configuration follows
+BATCH = struct.Struct("=III" + 4 * "B3x16s40s68s68s")
+FILE_MAX = 1 << 24
 INVENTORY, DESCRIPTORS = 34, 64
+READ, SENDTO = "0 0x0 ", "44 0x1 "  # as /proc/PID/syscall has them
 
 
 class Reading:
     """What came over the socket, the configuration as bytes."""
 
     def __init__(self, raw):
-        self.version, self.line, self.ok, word, reason = HEAD.unpack_from(raw)
+        self.version, self.line, self.ok, self.instances, word, reason = HEAD.unpack_from(raw)
         self.word, self.reason = (text.rstrip(b"\0").decode("ascii") for text in (word, reason))
         self.config = raw[HEAD.size:]
+        self.guests = []
+
+    def take(self, raw):
+        """The next batch of instances."""
+        total, first, count, *fields = BATCH.unpack(raw)
+        assert (total, first) == (self.instances, len(self.guests)) and 1 <= count <= 4
+        for i in range(count):
+            family, ip, *texts = fields[5 * i:5 * i + 5]
+            self.guests.append((socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, ip[:4] if family == 4 else ip),
+                                *(text.rstrip(b"\0").decode("ascii") for text in texts)))
 
 
 class Reader:
@@ -55,6 +68,8 @@ class Reader:
 
     def reading(self):
         reading = Reading(self.ours.recv(1 << 16))
+        while len(reading.guests) < reading.instances:
+            reading.take(self.ours.recv(1 << 16))
         assert self.ours.recv(1) == b"", "more than one answer"
         assert self.process.wait(PATIENCE) == 0
         return reading
@@ -76,7 +91,7 @@ def waiting():
     into, out_of = os.pipe()
     try:
         with Reader(into) as reader:
-            wait_for("the reader to read", lambda: in_read(reader.process.pid))
+            wait_for("the reader to read", lambda: in_call(reader.process.pid, READ))
             yield reader, out_of
     finally:
         os.close(into)
@@ -84,9 +99,10 @@ def waiting():
             os.close(out_of)
 
 
-def in_read(pid):
+def in_call(pid, call):
+    """Does it wait in this system call, with its filter loaded? `call` is the number and the first argument."""
     with open("/proc/%d/syscall" % pid, encoding="ascii") as f:
-        return f.read().startswith("0 0x0 ") and proc.status(pid)["Seccomp"] == ["2"]
+        return f.read().startswith(call) and proc.status(pid)["Seccomp"] == ["2"]
 
 
 @pytest.mark.parametrize("path", DIALECTS, ids=os.path.basename)
@@ -94,21 +110,40 @@ def test_every_dialect_is_read(path):
     with open(path, "rb") as f:
         text = f.read()
     reading = read(text)
-    assert (reading.version, reading.ok, reading.line, reading.word, reading.reason) == (1, 1, 0, "", "")
-    assert b"a001\0" in reading.config or b"a002\0" in reading.config
+    assert (reading.version, reading.ok, reading.line, reading.word, reading.reason) == (2, 1, 0, "", "")
+    assert b"a001\0" in reading.config or b"a002\0" in reading.config or reading.instances == 1
+
+
+def test_the_guests_of_a_host_follow_in_batches():
+    with open(CONFIGS + "/host-proxy.conf", "rb") as f:
+        reading = read(f.read())
+    assert reading.guests == [("240.0.0.4", "0a0b0c0d-0000-4000-8000-000000000003", "0123456789abcdef0123456789abcdef",
+                               "0011223344556677")]
+    for count in (0, 1, 4, 5, 1000):
+        reading = read(hostproxy.configuration(hostproxy.guests(count), "127.0.0.1:8775").encode())
+        assert reading.ok == 1 and reading.guests == [tuple(guest) for guest in hostproxy.guests(count)]
+
+
+def test_the_reader_waits_for_the_parent_to_take_them():
+    """More than the channel holds: it is not lost, and the reader ends when it has said all."""
+    text = hostproxy.configuration(hostproxy.guests(5000), "127.0.0.1:8775").encode()
+    with open(os.memfd_create("configuration"), "w+b") as source:
+        source.write(text)
+        source.seek(0)
+        with Reader(source) as reader:
+            wait_for("the reader to wait for room", lambda: in_call(reader.process.pid, SENDTO))
+            reading = reader.reading()
+    assert reading.instances == 5000 and reading.guests[-1] == tuple(hostproxy.guests(5000)[-1])
 
 
 def test_mistakes_are_told_with_line_and_word():
     with open(CONFIGS + "/zed-ovn.conf", "rb") as f:
         good = f.read()
-    with open(CONFIGS + "/host-proxy.conf", "rb") as f:
-        host = read(f.read())
-    assert (host.ok, host.line, host.word) == (0, 10, "'frontend'") and "not supported yet" in host.reason
     mistake = read(good.replace(b"daemon\n", b"d\x1b[2Jmon\n"))
     assert (mistake.ok, mistake.line, mistake.word) == (0, 9, r"'\x1B[2Jmon'") and "control byte" in mistake.reason
     assert not mistake.config.strip(b"\0")
-    for text, reason in ((b"", "mode http"), (good[:-1], "ends within a line"), (b"\n" * (FILE_MAX + 1), "64 KiB"),
-                         (b"\0" * 100000, "64 KiB"), (good.replace(b"\n", b"\r\n"), "control byte")):
+    for text, reason in ((b"", "mode http"), (good[:-1], "ends within a line"), (b"\n" * (FILE_MAX + 1), "16 MiB"),
+                         (b"\0" * (FILE_MAX + 1), "16 MiB"), (good.replace(b"\n", b"\r\n"), "control byte")):
         assert read(text).ok == 0 and reason in read(text).reason
 
 
@@ -131,7 +166,7 @@ def test_the_reader_is_confined_before_it_reads():
 
 FORBIDDEN = [
     ("openat", -100, 0, 0), ("open", 0, 0), ("write", 2, 0, 0), ("read", 1, 0, 0), ("read", 3, 0, 0), ("socket", 1, 1, 0),
-    ("sendto", 0, 0, 0, 0x4040, 0, 0), ("sendto", 1, 0, 0, 0, 0, 0), ("sendto", 1, 0, 0, 0x4040, 4096, 16),
+    ("sendto", 0, 0, 0, 0x4000, 0, 0), ("sendto", 1, 0, 0, 0, 0, 0), ("sendto", 1, 0, 0, 0x4000, 4096, 16),
     ("sendmsg", 1, 0, 0), ("connect", 1, 0, 0), ("mmap", 0, 4096, 3, 0x22, -1, 0), ("mprotect", 0, 4096, 4), ("brk", 0),
     ("clone", 17, 0), ("fork",), ("execve", 0, 0, 0), ("execveat", 0, 0, 0, 0, 0x1000), ("kill", 1, 9), ("ptrace", 0),
     ("prctl", 4, 1), ("close", 0), ("getpid",), ("dup2", 0, 1), ("fcntl", 0, 3), ("ioctl", 0, 0), ("getpid", 0, "int80")]

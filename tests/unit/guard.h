@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define GUARD_ROOM 131072 /* bytes that can be placed at one time */
+#define GUARD_ROOM 17825792 /* bytes that can be placed at one time */
 
 /** Copy the bytes so that the last one is the last byte before the forbidden page. Valid until the next call.
  */

@@ -3,6 +3,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include "ipc/instance.h"
 #include "ipc/network.h"
 #include "ipc/settings.h"
 
@@ -113,15 +114,35 @@ static void identity_names(void **state)
     assert_string_equal(identity_header_name(IDENTITY_OVN_ROUTER), "X-OVN-Router-ID");
     for (unsigned i = IDENTITY_COUNT; i < 256; i++)
         assert_null(identity_header_name((uint8_t)i));
-    for (uint8_t i = 1; i < IDENTITY_COUNT; i++)
+    for (uint8_t i = 1; i < IDENTITY_INSTANCE; i++)
         assert_true(header_is_protected(identity_header_name(i), strlen(identity_header_name(i))));
+    assert_null(identity_header_name(IDENTITY_INSTANCE));
+    assert_true(header_is_protected(INSTANCE_ID_HEADER, strlen(INSTANCE_ID_HEADER)));
+    assert_true(header_is_protected(INSTANCE_TENANT_HEADER, strlen(INSTANCE_TENANT_HEADER)));
+    assert_true(header_is_protected(INSTANCE_SIGNATURE_HEADER, strlen(INSTANCE_SIGNATURE_HEADER)));
+}
+
+/* A network whose guests are known one by one has no uuid of its own. */
+static void a_network_of_known_guests(void **state)
+{
+    struct network network = {.identity = IDENTITY_INSTANCE};
+    char name[NETWORK_TAG_SIZE];
+
+    (void)state;
+    assert_null(network_valid(&network));
+    assert_string_equal(network_word(&network), "host");
+    network_log_name(&network, true, name);
+    assert_string_equal(name, "metaward-host");
+    network.uuid[0] = 'x';
+    assert_string_equal(network_valid(&network), "uuid");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spoilt_fields), cmocka_unit_test(rates),          cmocka_unit_test(tags),
-        cmocka_unit_test(log_names),     cmocka_unit_test(identity_names),
+        cmocka_unit_test(spoilt_fields),  cmocka_unit_test(rates),
+        cmocka_unit_test(tags),           cmocka_unit_test(log_names),
+        cmocka_unit_test(identity_names), cmocka_unit_test(a_network_of_known_guests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

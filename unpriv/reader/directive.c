@@ -8,22 +8,11 @@
 #include "unpriv/reader/directive.h"
 
 #include "ipc/text.h"
+#include "unpriv/reader/hostproxy.h"
 
 #include <string.h>
 
 #define BRACKETS_SIZE 64 /* a table's name or a time, and more than that */
-
-struct directive {
-    enum section section;
-    bool repeated; /* may stand in a file more than once */
-    const char *pattern;
-    const char *(*take)(struct directives *state, const struct directive *directive, char *const *words);
-    union {
-        const char *key;     /* of config_keys */
-        enum section enters; /* the section that the line starts */
-        unsigned rate;       /* number of the rate limit */
-    } is;
-};
 
 static const char *const rate_tables[NETWORK_RATES] = {"base_rate_limiter", "burst_rate_limiter"};
 
@@ -33,14 +22,21 @@ static const char *const facilities[LOG_FACILITY_MOST + 1] = {
     "uucp",   "cron",   "auth2",  "ftp",    "ntp",    "audit",  "alert",  "cron2",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 
-static const char *wrong(struct directives *state, unsigned word, const char *why)
+const char *directive_wrong(struct directives *state, unsigned word, const char *why)
 {
     state->wrong = word;
     return why;
 }
 
-static const char *take_nothing(struct directives *state, const struct directive *directive,
-                                char *const *words)
+const char *directive_mixed(struct directives *state, enum served served)
+{
+    if (state->served == SERVED_UNKNOWN)
+        state->served = served;
+    return state->served == served ? NULL : "a network's proxy and a host's in one file";
+}
+
+const char *directive_take_nothing(struct directives *state, const struct directive *directive,
+                                   char *const *words)
 {
     (void)state;
     (void)directive;
@@ -51,22 +47,19 @@ static const char *take_nothing(struct directives *state, const struct directive
 static const char *take_section(struct directives *state, const struct directive *directive,
                                 char *const *words)
 {
-    (void)words;
-    state->section = directive->is.enters;
-    return NULL;
-}
+    const enum section enters = directive->is.enters;
+    const enum served served = enters == SECTION_FRONTEND ? SERVED_HOST : SERVED_NETWORK;
 
-static const char *take_host_proxy(struct directives *state, const struct directive *directive,
-                                   char *const *words)
-{
-    (void)directive;
     (void)words;
-    return wrong(state, 0, "the configuration of a host proxy (metadata_path) is not supported yet");
+    state->section = enters;
+    if (enters == SECTION_GLOBAL)
+        return NULL;
+    return directive_wrong(state, 0, directive_mixed(state, served));
 }
 
 static const char *take_key(struct directives *state, const struct directive *directive, char *const *words)
 {
-    return wrong(state, 1, config_set_plain(&state->config, directive->is.key, words[1]));
+    return directive_wrong(state, 1, config_set_plain(&state->config, directive->is.key, words[1]));
 }
 
 static const char *take_daemon(struct directives *state, const struct directive *directive,
@@ -92,17 +85,17 @@ static const char *set_path(struct directives *state, const char *key, char *pat
 static const char *take_pidfile(struct directives *state, const struct directive *directive,
                                 char *const *words)
 {
-    return wrong(state, 1, set_path(state, directive->is.key, words[1]));
+    return directive_wrong(state, 1, set_path(state, directive->is.key, words[1]));
 }
 
 static const char *take_server(struct directives *state, const struct directive *directive,
                                char *const *words)
 {
     if (!text_is_name(words[1], CONFIG_NAME_SIZE - 1))
-        return wrong(state, 1, "not a server's name");
+        return directive_wrong(state, 1, "not a server's name");
     if (words[2][0] != '/')
-        return wrong(state, 2, "not the absolute path of a socket; agents over TCP are not supported yet");
-    return wrong(state, 2, set_path(state, directive->is.key, words[2]));
+        return directive_wrong(state, 2, "not the absolute path of a socket");
+    return directive_wrong(state, 2, set_path(state, directive->is.key, words[2]));
 }
 
 static const char *take_log(struct directives *state, const struct directive *directive, char *const *words)
@@ -111,13 +104,13 @@ static const char *take_log(struct directives *state, const struct directive *di
 
     (void)directive;
     if (strcmp(words[1], "/dev/log") != 0)
-        return wrong(state, 1, "not /dev/log, the only log that is supported");
+        return directive_wrong(state, 1, "not /dev/log, the only log that is supported");
     while (facility <= LOG_FACILITY_MOST && strcmp(words[2], facilities[facility]) != 0)
         facility++;
     if (facility > LOG_FACILITY_MOST)
-        return wrong(state, 2, "not a facility of syslog");
+        return directive_wrong(state, 2, "not a facility of syslog");
     if (strcmp(words[3], "info") != 0 && strcmp(words[3], "debug") != 0)
-        return wrong(state, 3, "not one of the levels info and debug");
+        return directive_wrong(state, 3, "not one of the levels info and debug");
     state->config.worker.log_facility = facility;
     state->logged = true;
     return NULL;
@@ -128,13 +121,13 @@ static const char *take_log_tag(struct directives *state, const struct directive
 {
     (void)directive;
     if (!log_tag_valid(words[1]))
-        return wrong(state, 1, "not a tag: printable, without ':' and '[', at most 79 bytes");
+        return directive_wrong(state, 1, "not a tag: printable, without ':' and '[', at most 79 bytes");
     text_store(state->config.network.log_tag, NETWORK_TAG_SIZE, words[1]);
     return NULL;
 }
 
-static const char *take_log_global(struct directives *state, const struct directive *directive,
-                                   char *const *words)
+const char *directive_take_log_global(struct directives *state, const struct directive *directive,
+                                      char *const *words)
 {
     (void)directive;
     (void)words;
@@ -142,34 +135,35 @@ static const char *take_log_global(struct directives *state, const struct direct
     return NULL;
 }
 
-static const char *take_number(struct directives *state, const struct directive *directive,
-                               char *const *words)
+const char *directive_take_number(struct directives *state, const struct directive *directive,
+                                  char *const *words)
 {
     uint32_t number;
 
     (void)directive;
-    return text_number(words[1], 0, UINT16_MAX, &number) ? NULL
-                                                         : wrong(state, 1, "not a whole number in its range");
+    return text_number(words[1], 0, UINT16_MAX, &number)
+               ? NULL
+               : directive_wrong(state, 1, "not a whole number in its range");
 }
 
 /* A time as HAProxy reads it: a bare number is milliseconds there. */
-static bool read_time(const char *text, uint32_t *milliseconds)
+bool directive_read_time(const char *text, uint32_t *milliseconds)
 {
     return text_number(text, 0, INT32_MAX, milliseconds) ||
            text_milliseconds(text, 0, INT32_MAX, milliseconds);
 }
 
 /* What is longer than metaward's longest, or 0 for endless, becomes the longest: one hour. */
-static const char *take_timeout(struct directives *state, const struct directive *directive,
-                                char *const *words)
+const char *directive_take_timeout(struct directives *state, const struct directive *directive,
+                                   char *const *words)
 {
     const struct config_key *key = config_keys;
     uint32_t given;
 
     while (strcmp(key->name, directive->is.key) != 0)
         key++;
-    if (!read_time(words[2], &given) || (given > 0 && given < key->least))
-        return wrong(state, 2, "not a time of at least 100ms, as 30s, 500ms or 2m");
+    if (!directive_read_time(words[2], &given) || (given > 0 && given < key->least))
+        return directive_wrong(state, 2, "not a time of at least 100ms, as 30s, 500ms or 2m");
     uint32_t *out = (void *)((char *)&state->config + key->offset);
     *out = given == 0 || given > key->most ? key->most : given;
     return NULL;
@@ -193,15 +187,15 @@ static const char *take_table(struct directives *state, const struct directive *
     char rate[BRACKETS_SIZE];
 
     if (state->rates[directive->is.rate] != 0)
-        return wrong(state, 0, "given twice");
-    if (!read_time(words[6], &expire))
-        return wrong(state, 6, "not a time, as 30s");
-    if (!between_brackets(words[8], "http_req_rate", rate) || !read_time(rate, &period))
-        return wrong(state, 8, "not a rate, as http_req_rate(10s)");
+        return directive_wrong(state, 0, "given twice");
+    if (!directive_read_time(words[6], &expire))
+        return directive_wrong(state, 6, "not a time, as 30s");
+    if (!between_brackets(words[8], "http_req_rate", rate) || !directive_read_time(rate, &period))
+        return directive_wrong(state, 8, "not a rate, as http_req_rate(10s)");
     if (period < 1000 || period % 1000 != 0 || period / 1000 > RATE_PERIOD_MOST)
-        return wrong(state, 8, "not whole seconds, from one to a day");
+        return directive_wrong(state, 8, "not whole seconds, from one to a day");
     if (expire < period)
-        return wrong(state, 6, "shorter than the rate's period");
+        return directive_wrong(state, 6, "shorter than the rate's period");
     state->config.network.rate[directive->is.rate].period_s = period / 1000;
     state->rates[directive->is.rate] |= RATE_TABLE;
     return NULL;
@@ -212,9 +206,9 @@ static const char *take_track(struct directives *state, const struct directive *
     const unsigned rate = directive->is.rate;
 
     if (strcmp(words[4], rate_tables[rate]) != 0)
-        return wrong(state, 4, "not the table that belongs to this counter");
+        return directive_wrong(state, 4, "not the table that belongs to this counter");
     if ((state->rates[rate] & RATE_TABLE) == 0)
-        return wrong(state, 4, "no such table");
+        return directive_wrong(state, 4, "no such table");
     state->rates[rate] |= RATE_TRACKED;
     return NULL;
 }
@@ -226,21 +220,21 @@ static const char *take_deny(struct directives *state, const struct directive *d
 
     (void)directive;
     if (!between_brackets(words[6], "src_http_req_rate", name))
-        return wrong(state, 6, "not a rate, as src_http_req_rate(base_rate_limiter)");
+        return directive_wrong(state, 6, "not a rate, as src_http_req_rate(base_rate_limiter)");
     while (rate < NETWORK_RATES && strcmp(name, rate_tables[rate]) != 0)
         rate++;
     if (rate == NETWORK_RATES || (state->rates[rate] & RATE_TABLE) == 0)
-        return wrong(state, 6, "no such table");
+        return directive_wrong(state, 6, "no such table");
     if ((state->rates[rate] & RATE_DENIED) != 0)
-        return wrong(state, 6, "given twice");
+        return directive_wrong(state, 6, "given twice");
     if (!text_number(words[8], 1, RATE_LIMIT_MOST, &state->config.network.rate[rate].limit))
-        return wrong(state, 8, "not a whole number in its range");
+        return directive_wrong(state, 8, "not a whole number in its range");
     state->rates[rate] |= RATE_DENIED;
     return NULL;
 }
 
 /* The last colon is the port's, with and without brackets around an IPv6 address. */
-static const char *set_listener(struct directives *state, const char *word, const char *interface)
+const char *directive_set_listener(struct directives *state, const char *word, const char *interface)
 {
     char address[ADDRESS_TEXT_SIZE], storage[ADDRESS_TEXT_SIZE];
     char *host = storage, *port;
@@ -269,19 +263,19 @@ static const char *set_listener(struct directives *state, const char *word, cons
 static const char *take_bind(struct directives *state, const struct directive *directive, char *const *words)
 {
     (void)directive;
-    return wrong(state, 1, set_listener(state, words[1], ""));
+    return directive_wrong(state, 1, directive_set_listener(state, words[1], ""));
 }
 
 static const char *take_bind_interface(struct directives *state, const struct directive *directive,
                                        char *const *words)
 {
     (void)directive;
-    return wrong(state, 1, set_listener(state, words[1], words[3]));
+    return directive_wrong(state, 1, directive_set_listener(state, words[1], words[3]));
 }
 
 static uint8_t identity_of(const char *header)
 {
-    uint8_t identity = IDENTITY_COUNT - 1;
+    uint8_t identity = IDENTITY_OVN_ROUTER;
 
     while (identity != IDENTITY_NONE && strcmp(header, identity_header_name(identity)) != 0)
         identity--;
@@ -293,7 +287,8 @@ static const char *take_del_header(struct directives *state, const struct direct
                                    char *const *words)
 {
     (void)directive;
-    return identity_of(words[2]) != IDENTITY_NONE ? NULL : wrong(state, 2, "not an identity header");
+    return identity_of(words[2]) != IDENTITY_NONE ? NULL
+                                                  : directive_wrong(state, 2, "not an identity header");
 }
 
 static const char *take_identity(struct directives *state, const struct directive *directive,
@@ -304,16 +299,17 @@ static const char *take_identity(struct directives *state, const struct directiv
 
     (void)directive;
     if (identity == IDENTITY_NONE)
-        return wrong(state, 2, "not an identity header");
+        return directive_wrong(state, 2, "not an identity header");
     if (state->config.given_network + state->config.given_router > 0)
-        return wrong(state, 2, "a second identity");
+        return directive_wrong(state, 2, "a second identity");
     state->config.ovn = identity == IDENTITY_OVN_NETWORK || identity == IDENTITY_OVN_ROUTER;
-    return wrong(state, 3, config_set_plain(&state->config, network ? "network_id" : "router_id", words[3]));
+    return directive_wrong(state, 3,
+                           config_set_plain(&state->config, network ? "network_id" : "router_id", words[3]));
 }
 
 #define TIMEOUT(name, field)                                                                                 \
     {                                                                                                        \
-        SECTION_DEFAULTS, false, "timeout " name " *", take_timeout,                                         \
+        SECTION_DEFAULTS, false, "timeout " name " *", directive_take_timeout,                               \
         {                                                                                                    \
             .key = "timeout_" field                                                                          \
         }                                                                                                    \
@@ -332,25 +328,25 @@ static const struct directive table[] = {
     {SECTION_ANY, false, "backend base_rate_limiter", take_section, {.enters = SECTION_BASE}},
     {SECTION_ANY, false, "backend burst_rate_limiter", take_section, {.enters = SECTION_BURST}},
     {SECTION_ANY, false, "listen listener", take_section, {.enters = SECTION_LISTEN}},
-    {SECTION_ANY, false, "frontend *", take_host_proxy, {.key = NULL}},
-    {SECTION_ANY, false, "backend *", take_host_proxy, {.key = NULL}},
+    {SECTION_ANY, false, "frontend public", take_section, {.enters = SECTION_FRONTEND}},
+    {SECTION_ANY, true, "backend *", hostproxy_take_backend, {.enters = SECTION_BACKEND}},
 
     {SECTION_GLOBAL, false, "log * * *", take_log, {.key = NULL}},
     {SECTION_GLOBAL, false, "log-tag *", take_log_tag, {.key = NULL}},
     {SECTION_GLOBAL, false, "user *", take_key, {.key = "user"}},
     {SECTION_GLOBAL, false, "group *", take_key, {.key = "group"}},
     {SECTION_GLOBAL, false, "maxconn *", take_key, {.key = "max_connections"}},
-    {SECTION_GLOBAL, false, "nbthread *", take_number, {.key = NULL}},
+    {SECTION_GLOBAL, false, "nbthread *", directive_take_number, {.key = NULL}},
     {SECTION_GLOBAL, false, "pidfile *", take_pidfile, {.key = "pid_file"}},
     {SECTION_GLOBAL, false, "daemon", take_daemon, {.key = "daemonize"}},
 
-    {SECTION_DEFAULTS, false, "log global", take_log_global, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "mode http", take_nothing, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "option httplog", take_nothing, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "option dontlognull", take_nothing, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "option http-server-close", take_nothing, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "option forwardfor", take_nothing, {.key = NULL}},
-    {SECTION_DEFAULTS, false, "retries *", take_number, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "log global", directive_take_log_global, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "mode http", directive_take_nothing, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "option httplog", directive_take_nothing, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "option dontlognull", directive_take_nothing, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "option http-server-close", directive_take_nothing, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "option forwardfor", directive_take_nothing, {.key = NULL}},
+    {SECTION_DEFAULTS, false, "retries *", directive_take_number, {.key = NULL}},
     TIMEOUT("http-request", "http_request"),
     TIMEOUT("connect", "connect"),
     TIMEOUT("client", "client"),
@@ -395,37 +391,48 @@ static unsigned fitting(const char *pattern, const struct words *words, bool *wh
 }
 
 /* The entry for a line; NULL, and in *fits how far the best one got. */
-static const struct directive *find(enum section section, const struct words *words, unsigned *fits)
+static const struct directive *find(const struct directive *entries, size_t count, enum section section,
+                                    const struct words *words, unsigned *fits)
 {
-    *fits = 0;
-    for (size_t i = 0; i < DIRECTIVES; i++) {
+    for (size_t i = 0; i < count; i++) {
         bool whole;
-        if (table[i].section != section && table[i].section != SECTION_ANY)
+        if (entries[i].section != section && entries[i].section != SECTION_ANY)
             continue;
-        const unsigned number = fitting(table[i].pattern, words, &whole);
+        const unsigned number = fitting(entries[i].pattern, words, &whole);
         if (whole)
-            return &table[i];
+            return &entries[i];
         if (number > *fits)
             *fits = number;
     }
     return NULL;
 }
 
-const char *directive_take(struct directives *state, const struct words *words)
+/* Take a line by its entry, whose bit in `seen` says whether it was there before. */
+static const char *take(struct directives *state, const struct directive *directive, uint64_t *seen,
+                        uint64_t bit, const struct words *words)
 {
-    unsigned fits;
-    const struct directive *directive = find(state->section, words, &fits);
-
-    if (directive == NULL && fits == words->count)
-        return wrong(state, fits - 1, "something is missing behind it");
-    if (directive == NULL)
-        return wrong(state, fits, fits == 0 ? "not a directive of this section" : "not known in this place");
-    const uint64_t bit = UINT64_C(1) << (directive - table);
-    if (!directive->repeated && (state->seen & bit) != 0)
-        return wrong(state, 0, "given twice");
-    state->seen |= bit;
+    if (!directive->repeated && (*seen & bit) != 0)
+        return directive_wrong(state, 0, "given twice");
+    *seen |= bit;
     state->wrong = 0;
     return directive->take(state, directive, words->word);
+}
+
+const char *directive_take(struct directives *state, const struct words *words)
+{
+    unsigned fits = 0;
+    const struct directive *directive = find(table, DIRECTIVES, state->section, words, &fits);
+
+    if (directive != NULL)
+        return take(state, directive, &state->seen, UINT64_C(1) << (directive - table), words);
+    directive = find(hostproxy_table, HOSTPROXY_DIRECTIVES, state->section, words, &fits);
+    if (directive != NULL)
+        return take(state, directive, hostproxy_seen(state->section),
+                    UINT64_C(1) << (directive - hostproxy_table), words);
+    if (fits == words->count)
+        return directive_wrong(state, fits - 1, "something is missing behind it");
+    return directive_wrong(state, fits,
+                           fits == 0 ? "not a directive of this section" : "not known in this place");
 }
 
 /* Was a line with this pattern there? */
@@ -438,7 +445,7 @@ static bool was_seen(const struct directives *state, const char *pattern)
     return i < DIRECTIVES && (state->seen >> i & 1) != 0;
 }
 
-const char *directive_missing(const struct directives *state)
+static const char *network_missing(const struct directives *state)
 {
     if (!was_seen(state, "mode http"))
         return "there is no 'mode http'";
@@ -455,4 +462,10 @@ const char *directive_missing(const struct directives *state)
     if (state->rates[0] == 0 && state->rates[1] != 0)
         return "there is a burst_rate_limiter without a base_rate_limiter";
     return NULL;
+}
+
+const char *directive_missing(struct directives *state, struct place *at)
+{
+    *at = (struct place){0, NULL};
+    return state->served == SERVED_HOST ? hostproxy_missing(state, at) : network_missing(state);
 }

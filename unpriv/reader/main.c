@@ -1,5 +1,5 @@
 /*
- * metaward-reader: one configuration file in, one struct reading out.
+ * metaward-reader: one configuration file in, one struct reading out, and a host's instances.
  *
  * It is started by the parent with the file at descriptor 0 and a socket (SOCK_SEQPACKET) at 1, as a user
  * without any rights. The filter stands before the first byte is read. Its exit status is 0 where a reading
@@ -38,10 +38,17 @@ static bool read_all(char *text, size_t *length)
     return more >= 0;
 }
 
+/* Waits for room, for as long as the parent lets it live: thousands of instances don't fit at once. */
+static bool tell(const void *message, size_t length)
+{
+    return sendto(READER_ANSWER_FD, message, length, MSG_NOSIGNAL, NULL, 0) == (ssize_t)length;
+}
+
 static int run(void)
 {
     static char text[READING_FILE_MAX + 1];
     static struct reading reading;
+    static struct instance_batch batch;
     size_t length;
 
     int step = confine();
@@ -50,10 +57,12 @@ static int run(void)
     if (!read_all(text, &length))
         return STEP_CONFIGURATION;
     parse_file(text, length, &reading);
-    if (sendto(READER_ANSWER_FD, &reading, sizeof(reading), MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) !=
-        (ssize_t)sizeof(reading))
-        return STEP_CHANNEL;
-    return 0;
+    bool told = tell(&reading, sizeof(reading));
+    for (uint32_t first = 0; told && first < reading.instances; first += batch.count) {
+        parse_batch(first, reading.instances, &batch);
+        told = tell(&batch, sizeof(batch));
+    }
+    return told ? 0 : STEP_CHANNEL;
 }
 
 int main(int argc, char **argv)

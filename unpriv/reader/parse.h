@@ -24,4 +24,12 @@
  */
 void parse_file(char *text, size_t length, struct reading *out);
 
+/**
+ * Some of the instances of the file that was parsed last, without a mistake; its text must still be there.
+ *
+ * @param first below `total`
+ * @param total what the reading says
+ */
+void parse_batch(uint32_t first, uint32_t total, struct instance_batch *out);
+
 #endif
