@@ -7,6 +7,7 @@
 #include "ipc/message.h"
 
 #include "ipc/steps.h"
+#include "ipc/text.h"
 
 #include <string.h>
 
@@ -116,16 +117,6 @@ static bool status_valid(int32_t status, unsigned uses)
     return status == 0;
 }
 
-static bool all_zero(const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    unsigned char any = 0;
-
-    for (size_t i = 0; i < length; i++)
-        any |= at[i];
-    return any == 0;
-}
-
 static bool body_valid(const struct message *message, unsigned uses)
 {
     size_t used = 0;
@@ -147,7 +138,7 @@ static bool body_valid(const struct message *message, unsigned uses)
         if (!instance_batch_valid(&message->body.instances))
             return false;
     }
-    return all_zero((const char *)&message->body + used, sizeof(message->body) - used);
+    return bytes_zero((const char *)&message->body + used, sizeof(message->body) - used);
 }
 
 /* How many slots there are to name; the first one stands for none where a type names none. */

@@ -25,17 +25,6 @@ void reading_refuse(struct reading *reading, uint32_t line, const char *word, co
     text_append(reading->reason, sizeof(reading->reason), 0, reason);
 }
 
-static bool all_zero(const void *start, size_t size)
-{
-    const unsigned char *bytes = start;
-
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != 0)
-            return false;
-    }
-    return true;
-}
-
 /* A name or path as config_set() would have stored it; empty where none was given. */
 static bool stored_name(const char *name, size_t size)
 {
@@ -136,7 +125,7 @@ static bool config_valid(const struct config *config)
 bool reading_valid(const struct reading *reading)
 {
     if (reading->version != READING_VERSION || reading->ok > 1 ||
-        !all_zero(reading->reserved, sizeof(reading->reserved)))
+        !bytes_zero(reading->reserved, sizeof(reading->reserved)))
         return false;
     if (!text_stored_well(reading->word, sizeof(reading->word)) ||
         !text_stored_well(reading->reason, sizeof(reading->reason)))
@@ -146,5 +135,5 @@ bool reading_valid(const struct reading *reading)
                config_valid(&reading->config) &&
                reading->instances <= (reading->config.host_proxy ? INSTANCES_MOST : 0);
     return reading->instances == 0 && reading->reason[0] != '\0' &&
-           all_zero(&reading->config, sizeof(reading->config));
+           bytes_zero(&reading->config, sizeof(reading->config));
 }

@@ -168,6 +168,16 @@ bool text_stored_well(const char *array, size_t size)
     return true;
 }
 
+bool bytes_zero(const void *bytes, size_t length)
+{
+    const unsigned char *at = bytes;
+    unsigned char any = 0;
+
+    for (size_t i = 0; i < length; i++)
+        any |= at[i];
+    return any == 0;
+}
+
 bool text_stored_name(const char *array, size_t size)
 {
     return text_stored_well(array, size) && (array[0] == '\0' || text_is_name(array, size - 1));

@@ -55,6 +55,9 @@ bool text_store(char *out, size_t size, const char *text);
  * 0x7E? */
 bool text_stored_well(const char *array, size_t size);
 
+/** Is every byte zero, as all that a message does not use must be? */
+bool bytes_zero(const void *bytes, size_t length);
+
 /** A name (text_is_name()) in an array of `size` bytes, stored well; or none: all zero. */
 bool text_stored_name(const char *array, size_t size);
 

@@ -54,9 +54,6 @@ static const struct policy_line lines[] = {
     PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE), NONE(1)),
     BARE(landlock_create_ruleset, "a worker's start: Landlock"),
     BARE(landlock_restrict_self, "a worker's start: Landlock"),
-    {.number = SYS_mseal,
-     .name = "mseal",
-     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
     PINNED(seccomp, "a worker's start: its own filter", INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
     /* the worker's calls; its own filter pins them more closely */
     BARE(epoll_wait, "for the worker"),
@@ -77,6 +74,9 @@ static const struct policy_line by_socket[] = {
     PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
            INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
     BARE(connect, "for the worker"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
 };
 
 static const struct policy_line by_dialer[] = {

@@ -110,6 +110,24 @@ static void the_workers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_WORKER);
 }
 
+static void the_dialed_nurserys_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_NURSERY_DIALED);
+}
+
+static void the_dialed_workers_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_WORKER_DIALED);
+}
+
+static void the_dialers_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_DIALER);
+}
+
 static void the_readers_filter_is_the_reviewed_one(void **state)
 {
     (void)state;
@@ -123,6 +141,9 @@ int main(void)
         cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_dialed_nurserys_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_dialed_workers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_dialers_filter_is_the_reviewed_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,29 @@
+"""What rounds come to: medians, spreads, and ratios between subjects of the same round."""
+import statistics
+
+
+def values(subject, series, name):
+    return [sample[name] for sample in subject[series]]
+
+
+def median(subject, series, name):
+    found = values(subject, series, name)
+    return statistics.median(found) if found else None
+
+
+def ratios(work, series, name, one, other):
+    """Round by round: what `one` needed, by what `other` needed just before or after."""
+    subjects = work["subjects"]
+    if one not in subjects or other not in subjects:
+        return []
+    return [a / b for a, b in zip(values(subjects[one], series, name), values(subjects[other], series, name)) if b > 0]
+
+
+def ratio(work, series, name, one, other):
+    """-> (median, least, most), or None where one of the two was not there."""
+    found = ratios(work, series, name, one, other)
+    return (statistics.median(found), min(found), max(found)) if found else None
+
+
+def failures(subject):
+    return sum(values(subject, "closed", "failures")) + sum(values(subject, "equal", "failures"))

@@ -1,0 +1,97 @@
+"""The report's pictures, by gnuplot."""
+import os
+import subprocess
+
+import figures
+import sample
+
+SIZE = "set terminal svg size 900,420 font 'sans,12' background '#ffffff'\n"
+COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "nginx": "#27ae60",
+           "python": "#8e44ad", "floor": "#7f8c8d"}
+
+
+def gnuplot(path, script):
+    subprocess.run(["gnuplot"], input=SIZE + "set output '%s'\n" % path + script, text=True, check=True)
+
+
+def block(name, rows):
+    return "$%s << EOD\n%s\nEOD\n" % (name, "\n".join(" ".join('"%s"' % c if isinstance(c, str) else str(c) for c in row)
+                                                    for row in rows))
+
+
+def bars(path, title, label, works, order, value, scale=""):
+    """Groups of bars: one group a work, one bar a subject."""
+    titles = {name: work["subjects"][name]["title"] for work in works for name in work["subjects"]}
+    names = [name for name in order if name in titles]
+    rows = [[work["title"], *(value(work["subjects"].get(name)) for name in names)] for work in works]
+    plots = ", ".join("$data using %d:xtic(1) title '%s' linecolor rgb '%s'" % (i + 2, titles[name], COLOURS[name])
+                      for i, name in enumerate(names))
+    gnuplot(path, block("data", rows) + """
+set title '%s'
+set ylabel '%s'
+set style data histogram
+set style histogram clustered gap 1
+set style fill solid noborder
+set grid ytics
+set xtics scale 0
+set key outside right top
+set datafile missing 'NaN'
+set yrange [%s:*]
+%s
+plot %s
+""" % (title, label, "1" if "log" in scale else "0", scale, plots))
+
+
+def number(value):
+    return "NaN" if value is None else value
+
+
+def latencies(path, work, order):
+    """Times of answers over the share of answers that took longer."""
+    script, plots = "", []
+    for name in (n for n in order if n in work["subjects"] and work["subjects"][n]["equal"]):
+        times = sample.merge(s["times"] for s in work["subjects"][name]["equal"])
+        left = total = sum(count for _, count in times)
+        rows = []
+        for value, count in times:
+            rows.append((total / left, value))
+            left -= count
+        label = name.replace("-", "_")
+        script += block(label, [row for row in rows if row[0] <= total / 10])
+        plots.append("$%s using 1:2 with lines linewidth 2 linecolor rgb '%s' title '%s'" % (
+            label, COLOURS[name], work["subjects"][name]["title"]))
+    if not plots:
+        return
+    gnuplot(path, script + """
+set title '%s, %d requests/s: time of an answer, from when it was due'
+set xlabel 'percentile'
+set ylabel 'microseconds'
+set logscale xy
+set xtics ('50' 2, '90' 10, '99' 100, '99.9' 1000, '99.99' 10000)
+set grid
+set key left top
+plot %s
+""" % (work["title"], work["rate"], ", ".join(plots)))
+
+
+def draw(results, directory, order):
+    works = results["works"]
+
+    def chosen(*names):
+        return [works[name] for name in names if name in works]
+
+    cpu = chosen("keep", "close", "keep-log", "close-log")
+    if cpu:
+        order_without_python = [name for name in order if name != "python"]
+        bars(os.path.join(directory, "cpu.svg"), "CPU per request", "microseconds", cpu, order_without_python,
+             lambda s: number(s and figures.median(s, "closed", "cpu_us")))
+    if "keep" in works:
+        latencies(os.path.join(directory, "latency.svg"), works["keep"], order)
+    weights = chosen("keep", "held", "networks-100")
+    if weights:
+        bars(os.path.join(directory, "memory.svg"), "Private memory under load", "kB, logarithmic", weights, order,
+             lambda s: number(s and s["loaded"]["kb"]), "set logscale y")
+    boots = chosen("boot", "boot-slow")
+    if boots:
+        bars(os.path.join(directory, "boot.svg"), "100 guests boot at once: until the last has its last answer", "seconds",
+             boots, [name for name in order if name != "python"], lambda s: number(s and figures.median(s, "closed", "seconds")))

@@ -1,0 +1,135 @@
+"""One sample: so much load on one subject, and what it cost."""
+import json
+import os
+import subprocess
+import time
+
+import proc
+
+DISTURBED = 0.10  # of all processors in others' hands: the sample is taken again
+RETAKES = 2  # of one sample
+
+
+class Patience:
+    """Seconds that may be spent on taking samples again, in all."""
+    left = 0.0
+
+
+class Load:
+    """The program `load` with the arguments that a work gives it."""
+
+    def __init__(self, work, subject, binaries, here):
+        self.command = [os.path.join(binaries, "load"), subject.target(), "--networks", str(work.networks),
+                        "--guests", str(work.guests), "--connections", str(work.guests), "--connection", work.connection]
+        self.hold = self.command + ["--guests", "100", "--connections", str(work.held), "--hold"]
+        if work.path:
+            self.command += ["--path", work.path]
+        if work.boot:
+            self.command += ["--paths", os.path.join(here, "boot.paths")]
+
+    def run(self, *more, meanwhile=None):
+        """-> what it printed. `meanwhile` is called while it runs."""
+        with subprocess.Popen([*self.command, *map(str, more)], stdout=subprocess.PIPE, text=True) as process:
+            if meanwhile:
+                meanwhile()
+            printed = process.stdout.read()
+        if process.returncode != 0:
+            raise RuntimeError("%s ended with status %d" % (" ".join(process.args), process.returncode))
+        return json.loads(printed)
+
+
+class Held:
+    """Connections that stay idle for as long as the block runs."""
+
+    def __init__(self, work, load):
+        self.command = load.hold if work.held else None
+
+    def __enter__(self):
+        if self.command:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.told = json.loads(self.process.stdout.readline())
+            if self.told["failures"] or self.process.stdout.readline() != "holding\n":
+                raise RuntimeError("the idle connections could not be made: %s" % self.told["first_failure"])
+        return self
+
+    def __exit__(self, *_):
+        if self.command:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+def percentile(times, share):
+    """Of a histogram: the time that so large a share of the answers took at most; microseconds."""
+    left = sum(count for _, count in times) * share
+    for value, count in times:
+        left -= count
+        if left <= 0:
+            return value
+    return times[-1][0] if times else 0.0
+
+
+def merge(histograms):
+    total = {}
+    for times in histograms:
+        for value, count in times:
+            total[value] = total.get(value, 0) + count
+    return sorted(total.items())
+
+
+def undisturbed(take):
+    """Take a sample again while others keep the machine busy; the least disturbed one counts."""
+    best = None
+    for attempt in range(RETAKES + 1):
+        machine, began = proc.Machine(), time.monotonic()
+        sample = take()
+        sample["others"] = machine.others()
+        if best is None or sample["others"] < best["others"]:
+            best = sample
+        if attempt > 0:
+            Patience.left -= time.monotonic() - began
+        if sample["others"] < DISTURBED or Patience.left <= 0:
+            break
+    return best
+
+
+def costs(subject, load, arguments, times):
+    """Run the load so many times, and see what it cost the subject."""
+    before, began = proc.cpu_seconds(subject.pids()), time.monotonic()
+    told = [load.run(*arguments) for _ in range(times)]
+    cpu, elapsed = proc.cpu_seconds(subject.pids()) - before, time.monotonic() - began
+    requests = sum(t["requests"] for t in told)
+    answers = merge(t["times"] for t in told)
+    return {"requests": requests, "failures": sum(t["failures"] for t in told),
+            "first_failure": next((t["first_failure"] for t in told if t["first_failure"]), ""),
+            "seconds": sum(t["seconds"] for t in told) / times, "elapsed": elapsed,
+            "cpu_us": cpu / max(1, requests) * 1e6,
+            "per_second": requests / sum(t["seconds"] for t in told),
+            "p50": percentile(answers, 0.5), "p99": percentile(answers, 0.99), "p999": percentile(answers, 0.999),
+            "times": answers}
+
+
+def closed(work, subject, load, seconds):
+    """As much as goes: what a request costs."""
+    if work.boot:
+        return undisturbed(lambda: costs(subject, load, (), 3))
+    return undisturbed(lambda: costs(subject, load, ("--seconds", seconds), 1))
+
+
+def equal(subject, load, seconds, rate):
+    """So many requests a second, whoever it is: how long answers take."""
+    return undisturbed(lambda: costs(subject, load, ("--seconds", seconds, "--rate", rate), 1))
+
+
+def weight(subject):
+    return {"kb": proc.private_kb(subject.pids()), "descriptors": proc.descriptors(subject.pids())}
+
+
+def weight_under_load(subject, load, seconds):
+    """-> memory and descriptors in the midst of as much load as goes."""
+    seen = {}
+
+    def look():
+        time.sleep(seconds / 2)
+        seen.update(weight(subject))
+    told = load.run(*([] if "--paths" in load.command else ["--seconds", seconds]), meanwhile=look)
+    return seen, told

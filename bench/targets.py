@@ -1,0 +1,77 @@
+"""What metaward is to reach, and whether it does; and the bands that no change may leave."""
+import collections
+import json
+import os
+
+import figures
+
+BANDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bands.json")
+HAPROXY = "haproxy-2"
+
+# work, most of HAProxy's CPU per request, most of the floor's; as Neutron configures HAProxy
+CPU = (("keep", 0.85, 1.20), ("close", 0.92, 1.20), ("keep-log", 0.85, None), ("close-log", 0.85, None), ("reuse", 0.55, None))
+
+
+def target(text, value, most):
+    return {"text": text, "value": value, "most": most, "met": value <= most}
+
+
+def cpu_targets(works):
+    for name, of_haproxy, of_floor in CPU:
+        for other, most in ((HAPROXY, of_haproxy), ("floor", of_floor)):
+            found = figures.ratio(works[name], "closed", "cpu_us", "metaward", other) if name in works and most else None
+            if found:
+                whose = "HAProxy's" if other == HAPROXY else "the floor's"
+                yield target("%s: CPU per request, of %s" % (works[name]["title"], whose), found[0], most)
+
+
+def latency_targets(works):
+    for work in works.values():
+        found = figures.ratio(work, "equal", "p99", "metaward", HAPROXY)
+        if found:
+            yield target("%s: p99 at %d requests/s, of HAProxy's" % (work["title"], work["rate"]), found[0], 1.0)
+
+
+def boot_targets(works):
+    for work in (works[name] for name in ("boot", "boot-slow") if name in works):
+        found = figures.ratio(work, "closed", "seconds", "metaward", HAPROXY)
+        yield target("%s: requests that failed" % work["title"], figures.failures(work["subjects"]["metaward"]), 0)
+        if found:
+            yield target("%s: total time, of HAProxy's" % work["title"], found[0], 1.0)
+
+
+def judge(results):
+    works = {name: work for name, work in results["works"].items() if "metaward" in work["subjects"]}
+    return [*cpu_targets(works), *latency_targets(works), *boot_targets(works)]
+
+
+def lines(judged):
+    return ["%-7s %-85s %6.2f (at most %.2f)" % ("met" if t["met"] else "NOT MET", t["text"], t["value"], t["most"]) for t in judged]
+
+
+Left = collections.namedtuple("Left", "work text")
+
+
+def check_bands(results):
+    """-> what has left its band. A band is about the median of ratios, never about a time."""
+    with open(BANDS, encoding="utf-8") as f:
+        bands = json.load(f)
+    return [*ratios_left(results["works"], bands["ratios"]), *plainly_wrong(results["works"], bands["idle_kb"])]
+
+
+def ratios_left(works, bands):
+    for band in (band for band in bands if band["work"] in works):
+        found = figures.ratio(works[band["work"]], "closed", band["figure"], "metaward", band["to"])
+        most = band["ratio"] * (1 + band["band"])
+        if found and found[0] > most:
+            yield Left(band["work"], "%s of metaward is %.2f of that of %s, the band ends at %.2f" % (
+                band["figure"], found[0], band["to"], most))
+
+
+def plainly_wrong(works, idle):
+    for name, work in works.items():
+        subject = work["subjects"]["metaward"]
+        if subject["idle"]["kb"] > idle["most"]:
+            yield Left(name, "metaward has %d kB of private memory, idle; %d are allowed" % (subject["idle"]["kb"], idle["most"]))
+        if figures.failures(subject):
+            yield Left(name, "%d requests through metaward failed" % figures.failures(subject))

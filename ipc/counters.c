@@ -1,0 +1,101 @@
+/*
+ * Counting in shared memory. See counters.h.
+ */
+#include "ipc/counters.h"
+
+#include "ipc/message.h"
+#include "ipc/reason.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+_Static_assert(REASON_COUNT <= COUNTERS_REASONS, "a number for each reason");
+_Static_assert(sizeof(struct counters) % sizeof(uint64_t) == 0 &&
+                   sizeof(struct counters) ==
+                       NETWORK_UUID_SIZE + sizeof(uint64_t) * (2 + COUNTERS_CLASSES + COUNTERS_REASONS + 4 +
+                                                               COUNTERS_LATENCIES + 1),
+               "counters have no padding");
+
+const uint32_t counters_latency_most[COUNTERS_LATENCIES] = {5,    10,   25,   50,    100,   250,       500,
+                                                            1000, 2500, 5000, 10000, 30000, UINT32_MAX};
+
+size_t counters_size(uint32_t networks)
+{
+    return networks * sizeof(struct counters);
+}
+
+int counters_make(uint32_t networks)
+{
+    int fd = memfd_create("metaward-counters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    if (ftruncate(fd, (off_t)counters_size(networks)) == 0 && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+const struct counters *counters_view(int fd, uint32_t networks)
+{
+    const void *view = mmap(NULL, counters_size(networks), PROT_READ, MAP_SHARED, fd, 0);
+    return view == MAP_FAILED ? NULL : view;
+}
+
+struct counters *counters_map(int fd, uint32_t *networks)
+{
+    struct stat file;
+    if (fstat(fd, &file) != 0)
+        return NULL;
+    size_t size = (size_t)file.st_size, most = counters_size(MESSAGE_NETWORKS);
+    if (file.st_size <= 0 || size > most || size % sizeof(struct counters) != 0 ||
+        fcntl(fd, F_GET_SEALS) != SEALS) {
+        errno = EBADF;
+        return NULL;
+    }
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    *networks = (uint32_t)(size / sizeof(struct counters));
+    return map;
+}
+
+void counters_copy(const struct counters *from, struct counters *out)
+{
+    const uint64_t *source = (const uint64_t *)(const void *)from;
+    uint64_t *target = (uint64_t *)(void *)out;
+    for (size_t i = 0; i < sizeof(*out) / sizeof(*target); i++)
+        target[i] = __atomic_load_n(source + i, __ATOMIC_RELAXED);
+}
+
+void counters_begin(struct counters *counters, const char uuid[NETWORK_UUID_SIZE])
+{
+    if (memcmp(counters->uuid, uuid, NETWORK_UUID_SIZE) != 0) {
+        memset(counters, 0, sizeof(*counters));
+        memcpy(counters->uuid, uuid, NETWORK_UUID_SIZE);
+    }
+    counters->open = 0;
+    counters->queued = 0;
+    counters->in_flight = 0;
+}
+
+void counters_end(struct counters *counters)
+{
+    memset(counters, 0, sizeof(*counters));
+}
+
+void counters_latency(struct counters *counters, uint64_t ms)
+{
+    unsigned class = 0;
+    while (ms > counters_latency_most[class] && class < COUNTERS_LATENCIES - 1)
+        class ++;
+    counters_add(&counters->latency[class], 1);
+    counters_add(&counters->latency_ms, ms);
+}
