@@ -22,8 +22,9 @@ static const struct policy_values values = {(const void *)0x1122334455667788, 99
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
-    static const char *const names[POLICY_ROLE_COUNT] = {
-        "parent", "nursery", "worker", "reader", "nursery_dialed", "worker_dialed", "dialer"};
+    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery",        "worker",
+                                                         "reader", "nursery_dialed", "worker_dialed",
+                                                         "dialer", "parent_host",    "nursery_host"};
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);
@@ -122,6 +123,18 @@ static void the_dialed_workers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_WORKER_DIALED);
 }
 
+static void the_parents_filter_for_a_host_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_PARENT_HOST);
+}
+
+static void the_nurserys_filter_for_a_host_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_NURSERY_HOST);
+}
+
 static void the_dialers_filter_is_the_reviewed_one(void **state)
 {
     (void)state;
@@ -144,6 +157,8 @@ int main(void)
         cmocka_unit_test(the_dialed_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialed_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_parents_filter_for_a_host_is_the_reviewed_one),
+        cmocka_unit_test(the_nurserys_filter_for_a_host_is_the_reviewed_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

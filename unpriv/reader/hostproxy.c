@@ -69,6 +69,15 @@ void hostproxy_begin(void)
     names_begin(&host.backends);
 }
 
+/* Of an acl or a backend: an instance's id and its address, as Neutron names them. */
+static bool is_name(const char *name)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+    const size_t length = strlen(name);
+
+    return length <= NAME_MOST && strspn(name, good) == length;
+}
+
 uint64_t *hostproxy_seen(enum section section)
 {
     return section == SECTION_BACKEND ? &host.backend_seen : &host.frontend_seen;
@@ -82,7 +91,7 @@ const char *hostproxy_take_backend(struct directives *state, const struct direct
 
     if (mixed != NULL)
         return directive_wrong(state, 0, mixed);
-    if (!text_is_name(name, NAME_MOST))
+    if (!is_name(name))
         return directive_wrong(state, 1, NOT_A_NAME);
     if (names_find(&host.backends, name, strlen(name)) != NAMES_NONE)
         return directive_wrong(state, 1, "given twice");
@@ -149,7 +158,7 @@ static const char *take_acl(struct directives *state, const struct directive *di
     struct address address;
 
     (void)directive;
-    if (!text_is_name(name, NAME_MOST))
+    if (!is_name(name))
         return directive_wrong(state, 1, NOT_A_NAME);
     if (names_find(&host.acls, name, strlen(name)) != NAMES_NONE)
         return directive_wrong(state, 1, "given twice");
