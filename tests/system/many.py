@@ -4,7 +4,6 @@ import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -13,8 +12,8 @@ from harness import PATIENCE, SANITIZED, WORKER, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
-SOURCES = ["ipc/%s.c" % name for name in "address channel listen message network settings steps text".split()] + \
-          ["policy/%s.c" % name for name in "confine lockdown landlock netns".split()] + ["priv/launch.c"]
+SOURCES = ["ipc/%s.c" % name for name in "address channel listen message network packet settings steps text".split()] + \
+          ["policy/%s.c" % name for name in "confine lockdown landlock netns".split()]
 NEUTRON_NETWORK, NEUTRON_ROUTER, OVN_NETWORK, OVN_ROUTER = range(1, 5)
 
 
@@ -40,7 +39,7 @@ class Worker:
     def __init__(self, agent, **settings):
         words = [str(word) for item in settings.items() for word in item]
         self.command = [compiled(), WORKER, agent.directory, *words]
-        self.lines, self.said, self.status = [], [], None
+        self.lines, self.said = [], []
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -58,6 +57,7 @@ class Worker:
         self.process.wait(PATIENCE)
         for reader in self.readers:
             reader.join(PATIENCE)
+        wait_for("the worker's end, and that of its sockets", lambda: not os.path.exists("/proc/%d" % self.pid))
         assert not self.errors, "\n".join(self.errors)
 
     def read(self):
@@ -73,8 +73,10 @@ class Worker:
 
     def wait_word(self, word):
         def find():
-            assert self.process.poll() is None or any(w == word for w, _ in self.said), "\n".join(self.errors)
-            return [rest or "-" for w, rest in self.said if w == word]
+            alive = self.readers[0].is_alive()
+            found = [rest or "-" for w, rest in list(self.said) if w == word]
+            assert found or alive, "\n".join(self.errors)
+            return found
         return wait_for(word, find)[0]
 
     def tell(self, *lines):
@@ -109,6 +111,3 @@ class Worker:
             if head and head.group(2) == name:
                 found.append((head.group(1), dict(re.findall(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|\S*)', line))))
         return found
-
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)

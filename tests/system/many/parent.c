@@ -17,16 +17,19 @@
 #include "ipc/channel.h"
 #include "ipc/listen.h"
 #include "ipc/text.h"
+#include "policy/confine.h"
+#include "policy/descriptors.h"
 #include "policy/netns.h"
-#include "priv/launch.h"
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NOBODY 65534
@@ -82,21 +85,45 @@ static void set(struct settings *settings, const char *name, const char *value)
 #undef SET
 }
 
-static void start(const char *executable, const char *directory, struct config *config)
+static void become_nursery(struct confinement *confinement)
 {
-    struct prepared prepared = {.account = {.uid = NOBODY, .gid = NOBODY}};
+    char *const arguments[] = {"metaward-worker", "nursery", "many", NULL};
+    char *const environment[] = {NULL};
+
+    if (confine_before_exec(confinement) == 0)
+        syscall(SYS_execveat, NURSERY_EXECUTABLE_FD, "", arguments, environment, AT_EMPTY_PATH);
+    _exit(1);
+}
+
+static void start_nursery(const char *executable, const char *directory, const struct settings *settings)
+{
+    struct confinement confinement = {
+        .uid = NOBODY, .gid = NOBODY, .descriptors = settings_descriptors(settings)};
+    int ends[2];
+
+    confinement.executable = open(executable, O_PATH | O_CLOEXEC);
+    confinement.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (confinement.executable < 0 || confinement.directory < 0 || !channel_pair(ends))
+        err(1, "preparing");
+    confinement.root = confine_tree(confinement.directory);
+    confinement.channel = ends[1];
+    if (confinement.root < 0)
+        err(1, "the root");
+    long pid = syscall(SYS_clone, confine_namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0)
+        become_nursery(&confinement);
+    if (pid < 0)
+        err(1, "the nursery");
+    close(ends[1]);
+    channel_begin(&nursery, ends[0]);
+}
+
+static void start_worker(const struct settings *settings)
+{
     struct received received;
     struct message message;
     int ends[2], logs[2];
 
-    prepared.executable = open(executable, O_PATH | O_CLOEXEC);
-    prepared.backend_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (prepared.executable < 0 || prepared.backend_directory < 0 || !channel_pair(ends))
-        err(1, "preparing");
-    if (launch_nursery(config, &prepared, ends[1]) < 0)
-        err(1, "the nursery");
-    close(ends[1]);
-    channel_begin(&nursery, ends[0]);
     await(&nursery, PHASE_PARENT_NURSERY_START, MSG_NURSERY_READY, &received);
     if (!channel_pair(ends) || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, logs) != 0)
         err(1, "sockets");
@@ -107,7 +134,7 @@ static void start(const char *executable, const char *directory, struct config *
     log_end = logs[0];
     channel_begin(&worker, ends[0]);
     message_begin(&message, MSG_SETTINGS);
-    message.body.settings = config->worker;
+    message.body.settings = *settings;
     tell(&worker, &message, NULL);
     await(&worker, PHASE_PARENT_WORKER_START, MSG_READY, &received);
     worker_phase = PHASE_PARENT_WORKER_READY;
@@ -199,6 +226,10 @@ static void on_worker(void)
         worker_phase = PHASE_PARENT_WORKER;
         say("serving", 0);
     } else if (result != CHANNEL_AGAIN) {
+        struct message message;
+
+        message_begin(&message, MSG_KILL); /* it has ended: ask how */
+        tell(&nursery, &message, NULL);
         close(worker.fd);
         worker.fd = -1;
     }
@@ -217,18 +248,18 @@ static void on_nursery(void)
 
 int main(int argc, char **argv)
 {
-    struct config config;
+    struct settings settings;
 
     home = netns_open("/proc/self/ns/net");
-    if (home < 0 || argc < 3)
+    if (home < 0 || argc < 3 || chdir("/") != 0)
         err(1, "usage: parent WORKER DIRECTORY [SETTING NUMBER]...");
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see what is left */
-    memset(&config, 0, sizeof(config));
-    settings_default(&config.worker);
-    strcpy(config.worker.backend, "/metadata_proxy");
+    settings_default(&settings);
+    strcpy(settings.backend, "/metadata_proxy");
     for (int i = 3; i + 1 < argc; i += 2)
-        set(&config.worker, argv[i], argv[i + 1]);
-    start(argv[1], argv[2], &config);
+        set(&settings, argv[i], argv[i + 1]);
+    start_nursery(argv[1], argv[2], &settings);
+    start_worker(&settings);
     for (;;) {
         struct pollfd polled[POLL_COUNT] = {[POLL_INPUT] = {.fd = STDIN_FILENO, .events = POLLIN},
                                             [POLL_NURSERY] = {.fd = nursery.fd, .events = POLLIN},
