@@ -83,7 +83,8 @@ def configuration(known, server, port=80):
 class HostProxy:
     """The drop-in as the host's proxy in a tenant's namespace, in the foreground, with its log collected."""
 
-    def __init__(self, tenant, agent, devlog, known, folder):
+    def __init__(self, tenant, agent, devlog, known, folder, under=()):
+        self.under = list(under)  # a tracer, of which the parent is the child
         self.tenant, self.agent, self.devlog = tenant, agent, devlog
         self.folder = str(folder)
         os.chmod(self.folder, 0o755)
@@ -106,7 +107,7 @@ class HostProxy:
     def __enter__(self):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", self.tenant.proxy.name, *self.devlog.under, PROGRAM, "-f", self.path, "-p", self.pid_file, "-db"],
+            ["ip", "netns", "exec", self.tenant.proxy.name, *self.devlog.under, *self.under, PROGRAM, "-f", self.path, "-p", self.pid_file, "-db"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
         Proxy.running.add(self)
         wait_for("the host's proxy to serve", lambda: self.events("serving") or self.process.poll() is not None)
@@ -115,7 +116,7 @@ class HostProxy:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.terminate()
+            os.kill(self.pid, signal.SIGTERM)
         status = self.process.wait(PATIENCE)
         Proxy.running.discard(self)
         said = self.said()
@@ -148,7 +149,7 @@ class HostProxy:
 
     @property
     def pid(self):
-        return self.process.pid
+        return children(self.process.pid)[0] if self.under else self.process.pid
 
     @property
     def nursery(self):
