@@ -91,7 +91,7 @@ int worker_distrust(struct worker *worker, const char *why)
 int worker_ended(struct worker *worker, int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    int step = code >= STEP_DESCRIPTORS && code <= STEP_READER ? code : STEP_WORKER_DIED;
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_DIALER_DIED ? code : STEP_WORKER_DIED;
     report_end((int)worker->pid, status);
     forget(worker);
     if (worker->draining) /* nothing is left to finish, however it ended */
