@@ -52,7 +52,8 @@
     REASON(REASON_AGENT_CUT, "agent-cut", "the agent's answer ended before its length")                      \
     REASON(REASON_AGENT_ERROR, "agent-error", "the connection to the agent failed")                          \
     REASON(REASON_IDLE, "idle", "an idle connection was closed")                                             \
-    REASON(REASON_RATE_LIMITED, "rate-limited", "more requests than a rate limit allows")
+    REASON(REASON_RATE_LIMITED, "rate-limited", "more requests than a rate limit allows")                    \
+    REASON(REASON_NETWORK_REMOVED, "network-removed", "the guest's network is served no more")
 
 enum http_reason {
 #define REASON(id, name, meaning) id,

@@ -23,6 +23,7 @@ enum policy_role {
     POLICY_NURSERY,
     POLICY_WORKER,
     POLICY_READER,
+    POLICY_READER_HOST,
     POLICY_NURSERY_DIALED, /* for an agent over TCP: no process but the dialer can make a socket or connect
                               one */
     POLICY_WORKER_DIALED,

@@ -101,7 +101,7 @@ static int settle(struct worker *worker)
     step = self.milestones->settled();
     if (step != 0)
         return step;
-    report_open(&self.config->worker, worker->log.own);
+    report_open(&self.config->worker);
     if (!filter_load(POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);

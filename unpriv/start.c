@@ -59,10 +59,21 @@ static void obey(const struct received *received)
         if (!serve_listener(message->slot, message->network, received->fds[0], &message->body.address))
             end(STEP_CHANNEL);
         break;
+    case MSG_UNLISTEN:
+        if (!serve_unlisten(message->slot))
+            end(STEP_CHANNEL);
+        break;
+    case MSG_REMOVE:
+        if (!serve_remove(message->network))
+            end(STEP_CHANNEL);
+        break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))
             end(STEP_EVENTS);
         phase = PHASE_WORKER;
+        break;
+    case MSG_LOG:
+        log_replace(received->fds[0]);
         break;
     case MSG_DRAIN:
         serve_drain();

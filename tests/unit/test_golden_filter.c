@@ -23,7 +23,7 @@ static const struct policy_values values = {(const void *)0x1122334455667788, 99
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
     static const char *const names[POLICY_ROLE_COUNT] = {
-        "parent", "nursery", "worker", "reader", "nursery_dialed", "worker_dialed", "dialer"};
+        "parent", "nursery", "worker", "reader", "reader_host", "nursery_dialed", "worker_dialed", "dialer"};
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);
@@ -134,6 +134,12 @@ static void the_readers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_READER);
 }
 
+static void the_host_readers_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_READER_HOST);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -141,6 +147,7 @@ int main(void)
         cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_host_readers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialed_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialed_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialers_filter_is_the_reviewed_one),

@@ -228,6 +228,95 @@ static void many_guests(void **state)
     assert_int_equal(table.pool.used, 100);
 }
 
+/* The same guests in two networks: neither counts for, limits or, beyond its share, displaces the other's. */
+static void networks_share_the_table(void **state)
+{
+    static const struct rate_limit once[NETWORK_RATES] = {{3600, 1}}, twice[NETWORK_RATES] = {{3600, 2}};
+    struct rate_share shares[3] = {{.guests = 0}};
+    struct address address;
+
+    (void)state;
+    assert_true(rate_table_reserve(&table, 10, 4));
+    rate_limits(&table, &shares[0], once, 0);
+    rate_limits(&table, &shares[1], twice, 1);
+    address = guest(1);
+    assert_true(rate_count(&table, &shares[0], &address, START, &excess));
+    assert_false(rate_count(&table, &shares[0], &address, START, &excess));
+    assert_true(rate_count(&table, &shares[1], &address, START, &excess));
+    assert_true(rate_count(&table, &shares[1], &address, START, &excess));
+    assert_false(rate_count(&table, &shares[1], &address, START, &excess));
+    assert_int_equal(excess.limit.limit, 2);
+    assert_true(rate_count(&table, &shares[2], &address, START, &excess)); /* no limit, no place */
+    for (uint32_t i = 100; i < 200; i++) { /* far more guests than a share has places */
+        address = guest(i);
+        assert_true(rate_count(&table, &shares[0], &address, START + i, &excess));
+        assert_in_range(shares[0].guests, 2, 4);
+    }
+    address = guest(1);
+    assert_false(rate_count(&table, &shares[1], &address, START + 200, &excess)); /* is still known */
+    assert_true(rate_count(&table, &shares[0], &address, START + 200, &excess));  /* was forgotten */
+    assert_int_equal(table.pool.used, 5);
+}
+
+/* Shares that together are more than the table: then the one who was silent for longest of all gives way. */
+static void all_shares_full(void **state)
+{
+    static const struct rate_limit once[NETWORK_RATES] = {{3600, 1}};
+    struct rate_share shares[3] = {{.guests = 0}};
+
+    (void)state;
+    assert_true(rate_table_reserve(&table, 10, 4));
+    for (uint32_t i = 0; i < 3; i++)
+        rate_limits(&table, &shares[i], once, i);
+    for (uint32_t i = 0; i < 12; i++) {
+        struct address address = guest(i);
+        assert_true(rate_count(&table, &shares[i / 4], &address, START + i, &excess));
+    }
+    assert_int_equal(table.pool.used, 10);
+    assert_int_equal(shares[0].guests, 2);
+    assert_int_equal(shares[1].guests, 4);
+    assert_int_equal(shares[2].guests, 4);
+    for (uint32_t i = 2; i < 12; i++) {
+        struct address address = guest(i);
+        assert_false(rate_count(&table, &shares[i / 4], &address, START + 20, &excess));
+    }
+    rate_forget(&table, &shares[1]);
+    assert_int_equal(table.pool.used, 6);
+    assert_int_equal(shares[1].guests, 0);
+    for (uint32_t i = 4; i < 8; i++) {
+        struct address address = guest(i);
+        assert_true(rate_count(&table, &shares[1], &address, START + 30, &excess));
+    }
+}
+
+/* New limits hold at once; what was counted stays where the periods stay. */
+static void limits_change(void **state)
+{
+    static const struct rate_limit less[NETWORK_RATES] = {{10, 2}}, more[NETWORK_RATES] = {{10, 8}};
+    static const struct rate_limit shorter[NETWORK_RATES] = {{5, 2}}, none[NETWORK_RATES] = {{0, 0}};
+
+    (void)state;
+    make(5, 10, 0, 0, 16);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(ask(1, i));
+    rate_limits(&table, &share, less, 0);
+    assert_false(ask(1, 10));
+    assert_int_equal(excess.rate, 5);
+    rate_limits(&table, &share, more, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(ask(1, 20));
+    assert_false(ask(1, 20));
+    rate_limits(&table, &share, shorter, 0);
+    assert_int_equal(share.guests, 0);
+    assert_true(ask(1, 9000));
+    assert_true(ask(1, 9000));
+    assert_false(ask(1, 9000));
+    rate_limits(&table, &share, none, 0);
+    for (unsigned i = 0; i < 100; i++)
+        assert_true(ask(1, 9001));
+    assert_int_equal(table.pool.used, 0);
+}
+
 static void told_once_a_second(void **state)
 {
     (void)state;
@@ -258,12 +347,21 @@ static void large_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_limit),      cmocka_unit_test(the_nth_passes),
-        cmocka_unit_test(the_past_fades),       cmocka_unit_test(as_measured),
-        cmocka_unit_test(silence_for_a_period), cmocka_unit_test(two_windows),
-        cmocka_unit_test(retry_after),          cmocka_unit_test(a_guest_is_its_address),
-        cmocka_unit_test(a_full_table),         cmocka_unit_test(many_guests),
-        cmocka_unit_test(told_once_a_second),   cmocka_unit_test(large_numbers),
+        cmocka_unit_test(without_a_limit),
+        cmocka_unit_test(the_nth_passes),
+        cmocka_unit_test(the_past_fades),
+        cmocka_unit_test(as_measured),
+        cmocka_unit_test(silence_for_a_period),
+        cmocka_unit_test(two_windows),
+        cmocka_unit_test(retry_after),
+        cmocka_unit_test(a_guest_is_its_address),
+        cmocka_unit_test(a_full_table),
+        cmocka_unit_test(many_guests),
+        cmocka_unit_test(networks_share_the_table),
+        cmocka_unit_test(all_shares_full),
+        cmocka_unit_test(limits_change),
+        cmocka_unit_test(told_once_a_second),
+        cmocka_unit_test(large_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

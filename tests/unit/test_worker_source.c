@@ -3,6 +3,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include "unpriv/worker/network.h"
 #include "unpriv/worker/siphash.h"
 #include "unpriv/worker/source.h"
 
@@ -12,6 +13,7 @@
 #define GUESTS      40
 
 static struct source_table table;
+static struct worker_network networks[3];
 
 static struct address guest(unsigned number)
 {
@@ -25,6 +27,9 @@ static struct address guest(unsigned number)
 static int make_table(void **state)
 {
     (void)state;
+    memset(networks, 0, sizeof(networks));
+    for (uint32_t i = 0; i < COUNT(networks); i++)
+        networks[i].number = i;
     return source_table_reserve(&table, CONNECTIONS) ? 0 : -1;
 }
 
@@ -36,9 +41,9 @@ static void a_source_is_its_address(void **state)
     (void)state;
     same.port = 9;
     memcpy(v6.ip, v4.ip, sizeof(v6.ip));
-    one = source_join(&table, &v4);
-    assert_ptr_equal(source_join(&table, &same), one);
-    other = source_join(&table, &v6);
+    one = source_join(&table, &networks[0], &v4);
+    assert_ptr_equal(source_join(&table, &networks[0], &same), one);
+    other = source_join(&table, &networks[0], &v6);
     assert_ptr_not_equal(other, one);
     assert_int_equal(one->count, 2);
     assert_string_equal(one->text, "10.0.0.1");
@@ -47,17 +52,49 @@ static void a_source_is_its_address(void **state)
     assert_null(source_next_biggest(&table, other));
 }
 
+/* The same addresses in several networks: each network has its own sources, and a list of just them. */
+static void networks_are_apart(void **state)
+{
+    struct source *sources[COUNT(networks)][4];
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT(networks); i++) {
+        for (unsigned number = 0; number < 4; number++) {
+            struct address address = guest(number);
+
+            sources[i][number] = source_join(&table, &networks[i], &address);
+            assert_ptr_equal(source_join(&table, &networks[i], &address), sources[i][number]);
+            assert_int_equal(sources[i][number]->count, 2);
+            assert_ptr_equal(sources[i][number]->network, &networks[i]);
+        }
+    }
+    for (unsigned i = 0; i < COUNT(networks); i++) {
+        unsigned number = 0;
+
+        for (struct list_node *node = networks[i].sources.first; node; node = node->next)
+            assert_ptr_equal(list_owner(node, struct source, by_network), sources[i][number++]);
+        assert_int_equal(number, 4);
+    }
+    for (unsigned number = 0; number < 4; number++) {
+        source_leave(&table, sources[1][number]);
+        source_leave(&table, sources[1][number]);
+    }
+    assert_true(list_empty(&networks[1].sources));
+    assert_int_equal(table.pool.used, 8);
+    assert_int_equal(sources[2][3]->count, 2);
+}
+
 static void the_last_connection_takes_it_away(void **state)
 {
     struct address address = guest(7);
-    struct source *source = source_join(&table, &address);
+    struct source *source = source_join(&table, &networks[0], &address);
 
     (void)state;
     assert_int_equal(table.pool.used, 1);
     source_leave(&table, source);
     assert_int_equal(table.pool.used, 0);
     assert_null(source_biggest(&table));
-    assert_ptr_equal(source_join(&table, &address), source);
+    assert_ptr_equal(source_join(&table, &networks[0], &address), source);
     assert_int_equal(source->count, 1);
     assert_true(list_empty(&source->waiting));
 }
@@ -68,8 +105,8 @@ static void full_table(void **state)
 
     (void)state;
     for (unsigned i = 0; i < CONNECTIONS; i++)
-        assert_non_null(source_join(&table, &address));
-    assert_null(source_join(&table, &address));
+        assert_non_null(source_join(&table, &networks[0], &address));
+    assert_null(source_join(&table, &networks[0], &address));
     assert_int_equal(source_biggest(&table)->count, CONNECTIONS);
 }
 
@@ -105,7 +142,7 @@ static void order_by_count(void **state)
         if ((random >> 30) < 2 + (total < CONNECTIONS / 2) && total < CONNECTIONS) {
             struct address address = guest(number);
 
-            sources[number] = source_join(&table, &address);
+            sources[number] = source_join(&table, &networks[0], &address);
             assert_non_null(sources[number]);
             counts[number]++, total++;
         } else if (counts[number] > 0) {
@@ -135,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_source_is_its_address, make_table),
+        cmocka_unit_test_setup(networks_are_apart, make_table),
         cmocka_unit_test_setup(the_last_connection_takes_it_away, make_table),
         cmocka_unit_test_setup(full_table, make_table),
         cmocka_unit_test_setup(order_by_count, make_table),

@@ -1,31 +1,44 @@
 /*
- * metaward-reader: one configuration file in, one struct reading out, and a host's instances.
+ * metaward-reader: one configuration file in, one struct reading out, and a host's instances. Or one file of
+ * the host daemon after another (files.h).
  *
  * It is started by the parent with the file at descriptor 0 and a socket (SOCK_SEQPACKET) at 1, as a user
- * without any rights. The filter stands before the first byte is read. Its exit status is 0 where a reading
- * was sent, whatever it says, and else the step that failed.
+ * without any rights; with the socket at 0 too where files follow over it. The filter stands before the first
+ * byte is read. Its exit status is 0 where a reading was sent, whatever it says, and else the step that
+ * failed.
  */
 #include "ipc/steps.h"
 #include "policy/descriptors.h"
 #include "policy/filter.h"
 #include "policy/inventory.h"
 #include "policy/lockdown.h"
+#include "unpriv/reader/files.h"
 #include "unpriv/reader/parse.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char help[] = "metaward-reader is started by metaward's haproxy; see haproxy -vv\n";
+static const char help[] = "metaward-reader is started by metaward; see metawardd --help and haproxy -vv\n";
 
-static int confine(void)
+/* Do files follow over the channel? Then the channel stands in the file's place as well. */
+static bool files_follow(void)
 {
-    static const struct descriptor expected[] = {
-        {READER_FILE_FD, KIND_NO_SOCKET}, {READER_ANSWER_FD, KIND_CHANNEL}, {STDERR_FILENO, KIND_NO_SOCKET}};
+    uint64_t file, channel; /* each socket has a number of its own */
+    socklen_t length = sizeof(file);
+    return getsockopt(READER_FILE_FD, SOL_SOCKET, SO_COOKIE, &file, &length) == 0 &&
+           getsockopt(READER_ANSWER_FD, SOL_SOCKET, SO_COOKIE, &channel, &length) == 0 && file == channel;
+}
+
+static int confine(bool follow)
+{
+    const struct descriptor expected[] = {{READER_FILE_FD, follow ? KIND_CHANNEL : KIND_NO_SOCKET},
+                                          {READER_ANSWER_FD, KIND_CHANNEL},
+                                          {STDERR_FILENO, KIND_NO_SOCKET}};
     if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
         return STEP_INVENTORY;
     if (!confine_not_dumpable() || !confine_no_new_privs())
         return STEP_NO_NEW_PRIVS;
-    return filter_load(POLICY_READER, NULL) ? 0 : STEP_FILTER;
+    return filter_load(follow ? POLICY_READER_HOST : POLICY_READER, NULL) ? 0 : STEP_FILTER;
 }
 
 /* Up to the end of the file, or one byte more than a file may have. */
@@ -51,9 +64,12 @@ static int run(void)
     static struct instance_batch batch;
     size_t length;
 
-    int step = confine();
+    const bool follow = files_follow();
+    int step = confine(follow);
     if (step != 0)
         return step;
+    if (follow)
+        return files_serve();
     if (!read_all(text, &length))
         return STEP_CONFIGURATION;
     parse_file(text, length, &reading);

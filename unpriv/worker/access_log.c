@@ -29,7 +29,7 @@ void access_log_exchange(const struct exchange *exchange)
 
     if (!log_wants(severity))
         return;
-    log_network_line(severity, "request", service.network.log_name);
+    log_network_line(severity, "request", exchange->guest->source->network->log_name);
     log_word("guest", exchange->guest->source->text);
     log_request_line(exchange->request, exchange->request_length);
     log_number("status", exchange->status);
@@ -46,7 +46,7 @@ void access_log_refused(const struct connection *connection, uint16_t status, en
 
     if (!log_wants(LOG_SEVERITY_NOTICE))
         return;
-    log_network_line(LOG_SEVERITY_NOTICE, "refused", service.network.log_name);
+    log_network_line(LOG_SEVERITY_NOTICE, "refused", connection->source->network->log_name);
     log_word("guest", connection->source->text);
     if (input) {
         const struct http_request *request = &input->request;
@@ -63,7 +63,7 @@ void access_log_beyond_rate(const struct connection *connection, const struct ra
 {
     if (!log_wants(LOG_SEVERITY_NOTICE))
         return;
-    log_network_line(LOG_SEVERITY_NOTICE, "rate-limited", service.network.log_name);
+    log_network_line(LOG_SEVERITY_NOTICE, "rate-limited", connection->source->network->log_name);
     log_word("guest", connection->source->text);
     log_number("shadow", 1);
     log_number("limit", excess->limit.limit);
@@ -82,21 +82,22 @@ void access_log_evicted(const struct connection *connection)
 
     if (!log_wants(LOG_SEVERITY_NOTICE))
         return;
-    log_network_line(LOG_SEVERITY_NOTICE, "evicted", service.network.log_name);
+    log_network_line(LOG_SEVERITY_NOTICE, "evicted", connection->source->network->log_name);
     log_word("guest", connection->source->text);
     log_word("state", states[connection->list]);
     log_word("reason", http_reason_id(REASON_EVICTED));
     log_send();
 }
 
-void access_log_turned_away(const struct address *address, enum http_reason reason)
+void access_log_turned_away(const struct worker_network *network, const struct address *address,
+                            enum http_reason reason)
 {
     char text[46];
 
     if (!log_wants(LOG_SEVERITY_NOTICE))
         return;
     address_format_ip(address, text);
-    log_network_line(LOG_SEVERITY_NOTICE, "refused", service.network.log_name);
+    log_network_line(LOG_SEVERITY_NOTICE, "refused", network->log_name);
     log_word("guest", text);
     log_number("status", 0);
     log_word("reason", http_reason_id(reason));

@@ -19,6 +19,7 @@ void access_log_beyond_rate(const struct connection *connection, const struct ra
 void access_log_evicted(const struct connection *connection);
 
 /** event=refused: a connection that was not taken in. */
-void access_log_turned_away(const struct address *address, enum http_reason reason);
+void access_log_turned_away(const struct worker_network *network, const struct address *address,
+                            enum http_reason reason);
 
 #endif

@@ -11,6 +11,7 @@
 #include "unpriv/worker/exchange.h"
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/inbound.h"
+#include "unpriv/worker/outbound.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -97,13 +98,13 @@ static void unpark(struct source *source)
     guest_watch(parked);
 }
 
-void admission_open(int fd, const struct address *address)
+void admission_open(int fd, struct worker_network *network, const struct address *address)
 {
-    struct source *source = make_room() ? source_join(&service.sources, address) : NULL;
+    struct source *source = make_room() ? source_join(&service.sources, network, address) : NULL;
     struct connection *connection, *idle;
 
     if (!source) {
-        access_log_turned_away(address, REASON_TABLE_FULL);
+        access_log_turned_away(network, address, REASON_TABLE_FULL);
         close(fd);
         return;
     }
@@ -143,6 +144,18 @@ void admission_close(struct connection *connection)
     if (source->count > 1)
         unpark(source);
     source_leave(&service.sources, source);
+}
+
+void admission_remove(struct worker_network *network)
+{
+    while (!list_empty(&network->sources)) {
+        struct source *source = list_owner(network->sources.first, struct source, by_network);
+        unsigned list = SOURCE_PARKED; /* before any other one, so that none takes the place of another */
+
+        while (list_empty(&source->connections[list]))
+            list++;
+        outbound_lost(first_in(source, list), REASON_NETWORK_REMOVED);
+    }
 }
 
 /* A connection without a complete request; one that lingers is about to end anyway. */

@@ -18,13 +18,16 @@
  *
  * @param fd owned from now on
  */
-void admission_open(int fd, const struct address *address);
+void admission_open(int fd, struct worker_network *network, const struct address *address);
 
 /** Close a connection whatever it is doing, and let a parked one of the same source take its place. */
 void admission_close(struct connection *connection);
 
 /** Give the connection a new state, and put it into its source's list that belongs to it. */
 void admission_state(struct connection *connection, enum guest_state state);
+
+/** Close all connections of a network at once, whatever they are doing. */
+void admission_remove(struct worker_network *network);
 
 /** Go down: close idle connections, refuse incomplete requests; complete ones are left to finish. */
 void admission_drain(void);

@@ -128,7 +128,7 @@ struct service {
     struct pool outputs;
     struct pool exchanges;
     struct pool requests;
-    struct worker_network network;
+    struct network_table networks;
     struct source_table sources;
     struct rate_table rates;
     struct queue queue;

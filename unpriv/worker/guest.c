@@ -141,7 +141,8 @@ static void on_slow_request(struct connection *connection)
         inbound_refuse(connection, 408, REASON_HEAD_SLOW);
     } else {
         if (connection->state == GUEST_PARKED)
-            access_log_turned_away(&connection->source->address, REASON_TABLE_FULL);
+            access_log_turned_away(connection->source->network, &connection->source->address,
+                                   REASON_TABLE_FULL);
         admission_close(connection);
     }
 }

@@ -96,8 +96,9 @@ static uint16_t rewrite(struct exchange *exchange, const struct input *input, co
                         uint32_t length)
 {
     uint32_t space = service.settings.max_upstream_request;
-    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &service.network.given,
-                               exchange->guest->source->text, length, exchange->request, space);
+    const struct source *source = exchange->guest->source;
+    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &source->network->given,
+                               source->text, length, exchange->request, space);
 
     if (head == 0)
         return 431;
@@ -211,12 +212,12 @@ static void refuse_beyond_rate(struct connection *connection, uint32_t retry_aft
 /* Count the request whose head is there. @return false where it was refused, and maybe closed */
 static bool within_rate(struct connection *connection)
 {
+    const struct source *source = connection->source;
     struct rate_excess excess;
 
-    if (rate_count(&service.rates, &service.network.rates, &connection->source->address, service.now,
-                   &excess))
+    if (rate_count(&service.rates, &source->network->rates, &source->address, service.now, &excess))
         return true;
-    if (!service.network.given.rate_shadow) {
+    if (!source->network->given.rate_shadow) {
         refuse_beyond_rate(connection, excess.retry_after_s);
         return false;
     }

@@ -26,8 +26,12 @@ struct rate_guest {
     uint64_t last;        /* request; monotonic milliseconds */
     uint64_t quiet_until; /* nothing is told before */
     struct window windows[NETWORK_RATES];
-    struct address address;
+    uint32_t hash; /* of network and address */
+    uint8_t family;
+    uint8_t ip[sizeof(((struct address *)NULL)->ip)];
 };
+
+_Static_assert(sizeof(struct rate_guest) <= 128, "a guest takes two cache lines");
 
 bool rate_table_reserve(struct rate_table *table, uint32_t guests, uint32_t share)
 {
@@ -43,16 +47,21 @@ bool rate_table_reserve(struct rate_table *table, uint32_t guests, uint32_t shar
            getrandom(table->key, sizeof(table->key), 0) == (ssize_t)sizeof(table->key);
 }
 
-static struct rate_guest **slot_of(const struct rate_table *table, const struct rate_share *share,
-                                   const struct address *address)
+static struct rate_guest **slot_of(const struct rate_table *table, uint32_t hash)
 {
-    return &table->slots[address_hash(table->key, share->number, address) & table->mask];
+    return &table->slots[hash & table->mask];
+}
+
+static bool is(const struct rate_guest *guest, const struct rate_share *share, const struct address *address)
+{
+    return guest->share == share && guest->family == address->family &&
+           memcmp(guest->ip, address->ip, sizeof(guest->ip)) == 0;
 }
 
 /* Take a guest out of its hash chain and both lists. */
 static void unlink_guest(struct rate_table *table, struct rate_guest *guest)
 {
-    struct rate_guest **at = slot_of(table, guest->share, &guest->address);
+    struct rate_guest **at = slot_of(table, guest->hash);
 
     while (*at != guest)
         at = &(*at)->next;
@@ -85,10 +94,11 @@ static struct rate_guest *take_place(struct rate_table *table, const struct rate
 static struct rate_guest *find(struct rate_table *table, struct rate_share *share,
                                const struct address *address, uint64_t now)
 {
-    struct rate_guest **slot = slot_of(table, share, address);
+    const uint32_t hash = (uint32_t)address_hash(table->key, share->number, address);
+    struct rate_guest **slot = slot_of(table, hash);
     struct rate_guest *guest = *slot;
 
-    while (guest && (guest->share != share || !address_same_ip(&guest->address, address)))
+    while (guest && !is(guest, share, address))
         guest = guest->next;
     if (guest) {
         list_remove(&share->by_use, &guest->by_use);
@@ -97,7 +107,9 @@ static struct rate_guest *find(struct rate_table *table, struct rate_share *shar
         guest = take_place(table, share);
         memset(guest, 0, sizeof(*guest));
         guest->share = share;
-        guest->address = *address;
+        guest->hash = hash;
+        guest->family = address->family;
+        memcpy(guest->ip, address->ip, sizeof(guest->ip));
         guest->last = now;
         for (unsigned i = 0; i < NETWORK_RATES; i++)
             guest->windows[i].start = now;

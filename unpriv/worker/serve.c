@@ -49,7 +49,10 @@ bool serve_reserve(const struct settings *settings)
            pool_reserve(&service.exchanges, sizeof(struct exchange), most) &&
            pool_reserve(&service.requests, settings->max_upstream_request, most) &&
            source_table_reserve(&service.sources, most) &&
-           rate_table_reserve(&service.rates, RATE_GUESTS, RATE_GUESTS) &&
+           network_table_reserve(&service.networks, settings->max_networks) &&
+           listener_reserve(settings->max_listeners) &&
+           rate_table_reserve(&service.rates, settings->max_networks > 1 ? RATE_GUESTS_ALL : RATE_GUESTS,
+                              RATE_GUESTS) &&
            loop_reserve(serve_descriptors(settings));
 }
 
@@ -64,19 +67,43 @@ struct event_base *serve_events(void)
     return service.base;
 }
 
-bool serve_network(uint32_t number, const struct network *network)
+bool serve_network(uint32_t number, const struct network *given)
 {
-    if (number != 0)
+    struct worker_network *network = network_take(&service.networks, number);
+
+    if (!network)
         return false;
-    service.network.given = *network;
-    network_log_name(network, service.settings.log_target == LOG_TO_SYSLOG, service.network.log_name);
-    rate_limits(&service.rates, &service.network.rates, network->rate, number);
+    network->given = *given;
+    network_log_name(given, service.settings.log_target == LOG_TO_SYSLOG, network->log_name);
+    rate_limits(&service.rates, &network->rates, given->rate, number);
     return true;
 }
 
 bool serve_listener(unsigned slot, uint32_t number, int fd, const struct address *address)
 {
-    return number == 0 && listener_add(slot, fd, address);
+    struct worker_network *network = network_find(&service.networks, number);
+
+    return network && listener_add(slot, network, fd, address);
+}
+
+bool serve_unlisten(unsigned slot)
+{
+    return listener_remove(slot);
+}
+
+bool serve_remove(uint32_t number)
+{
+    struct worker_network *network = network_find(&service.networks, number);
+
+    if (!network)
+        return false;
+    service_wake();
+    listener_remove_all(network);
+    admission_remove(network);
+    rate_forget(&service.rates, &network->rates);
+    network_give(network);
+    service_settle();
+    return true;
 }
 
 bool serve_start(void)

@@ -2,8 +2,9 @@
  * The worker's service: from listeners to answered requests.
  *
  * This is all that the start code and the channel need to know of it. The order of calls is: serve_reserve()
- * and serve_events() before confinement, with every system call still possible; serve_listener() and
- * serve_start() after it; serve_run() until the end. Nothing allocates from serve_events() on.
+ * and serve_events() before confinement, with every system call still possible; serve_network(),
+ * serve_listener() and serve_start() after it; serve_run() until the end. Networks and listeners come and go
+ * while it runs, too. Nothing allocates from serve_events() on.
  */
 #ifndef METAWARD_UNPRIV_WORKER_SERVE_H
 #define METAWARD_UNPRIV_WORKER_SERVE_H
@@ -50,13 +51,28 @@ bool serve_network(uint32_t number, const struct network *network);
 /**
  * Take a listener into service; it is accepted from after serve_start().
  *
- * @param slot    0 to CONFIG_LISTENERS_MAX - 1, each once
+ * @param slot    less than settings.max_listeners
  * @param number  its network's
  * @param fd      listening, non-blocking TCP socket; owned by the worker from now on
  * @param address what it is bound to, for log lines
  * @return false where there is no such slot or network, or the slot is taken
  */
 bool serve_listener(unsigned slot, uint32_t number, int fd, const struct address *address);
+
+/**
+ * Close a listener. Connections that came through it stay.
+ *
+ * @return false where there is none in the slot
+ */
+bool serve_unlisten(unsigned slot);
+
+/**
+ * Close a network's listeners and connections at once; requests at the agent are abandoned. The number is
+ * free again.
+ *
+ * @return false where there is no such network
+ */
+bool serve_remove(uint32_t number);
 
 /** Start accepting on every listener. */
 bool serve_start(void);

@@ -5,6 +5,7 @@
 
 #include "unpriv/worker/address_hash.h"
 #include "unpriv/worker/memory.h"
+#include "unpriv/worker/network.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -25,12 +26,14 @@ bool source_table_reserve(struct source_table *table, uint32_t max_connections)
            getrandom(table->key, sizeof(table->key), 0) == (ssize_t)sizeof(table->key);
 }
 
-static struct source **slot_of(const struct source_table *table, const struct address *address)
+static struct source **slot_of(const struct source_table *table, const struct worker_network *network,
+                               const struct address *address)
 {
-    return &table->slots[address_hash(table->key, 0, address) & table->mask];
+    return &table->slots[address_hash(table->key, network->number, address) & table->mask];
 }
 
-static struct source *make(struct source_table *table, struct source **slot, const struct address *address)
+static struct source *make(struct source_table *table, struct source **slot, struct worker_network *network,
+                           const struct address *address)
 {
     struct source *source = pool_take(&table->pool);
     size_t length;
@@ -38,6 +41,8 @@ static struct source *make(struct source_table *table, struct source **slot, con
     if (!source)
         return NULL;
     memset(source, 0, sizeof(*source));
+    source->network = network;
+    list_append(&network->sources, &source->by_network);
     source->address = *address;
     length = address_format_ip(address, source->text);
     source->text[length] = '\0';
@@ -46,17 +51,18 @@ static struct source *make(struct source_table *table, struct source **slot, con
     return source;
 }
 
-struct source *source_join(struct source_table *table, const struct address *address)
+struct source *source_join(struct source_table *table, struct worker_network *network,
+                           const struct address *address)
 {
-    struct source **slot = slot_of(table, address);
+    struct source **slot = slot_of(table, network, address);
     struct source *source = *slot;
 
-    while (source && !address_same_ip(&source->address, address))
+    while (source && (source->network != network || !address_same_ip(&source->address, address)))
         source = source->next;
     if (source && source->count == table->capacity)
         return NULL;
     if (!source)
-        source = make(table, slot, address);
+        source = make(table, slot, network, address);
     if (!source)
         return NULL;
     if (source->count > 0)
@@ -70,11 +76,12 @@ struct source *source_join(struct source_table *table, const struct address *add
 
 static void drop(struct source_table *table, struct source *source)
 {
-    struct source **at = slot_of(table, &source->address);
+    struct source **at = slot_of(table, source->network, &source->address);
 
     while (*at != source)
         at = &(*at)->next;
     *at = source->next;
+    list_remove(&source->network->sources, &source->by_network);
     pool_give(&table->pool, source);
 }
 

@@ -1,5 +1,6 @@
 /*
- * The guests that have connections now, by address: what each of them holds, so that none can hold too much.
+ * The guests that have connections now, by network and address: what each of them holds, so that none can
+ * hold too much. The same address in two networks is two sources.
  *
  * A source exists as long as it has a connection, so the table can't be filled without filling that of
  * connections, which has its own rules. Sources are found by a keyed hash, and they are also kept in order of
@@ -24,8 +25,12 @@ enum source_list {
     SOURCE_LISTS
 };
 
+struct worker_network;
+
 struct source {
     struct source *next; /* in the same hash slot */
+    struct worker_network *network;
+    struct list_node by_network;
     struct list_node by_count;
     struct list_node turn; /* in the queue's round, where `in_round` */
     struct list waiting;   /* requests, see queue.h */
@@ -56,11 +61,13 @@ struct source_table {
 bool source_table_reserve(struct source_table *table, uint32_t max_connections);
 
 /**
- * Count one more connection of an address, whose source is made if need be. The port does not matter.
+ * Count one more connection of a network's address, whose source is made if need be. The port does not
+ * matter.
  *
  * @return NULL where the table is full, which can't be while there are fewer connections than it was made for
  */
-struct source *source_join(struct source_table *table, const struct address *address);
+struct source *source_join(struct source_table *table, struct worker_network *network,
+                           const struct address *address);
 
 /** Count one connection less. The last one takes the source away with it: `source` must not be used
  * afterwards. */
