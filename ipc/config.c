@@ -149,10 +149,7 @@ static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE]
     }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
-    if (config->ovn)
-        config->network.identity = config->given_network ? IDENTITY_OVN_NETWORK : IDENTITY_OVN_ROUTER;
-    else
-        config->network.identity = config->given_network ? IDENTITY_NEUTRON_NETWORK : IDENTITY_NEUTRON_ROUTER;
+    config->network.identity = identity_header_of(config->ovn, config->given_router);
     return true;
 }
 

@@ -125,8 +125,20 @@ static const char *agent_valid(const struct config *common)
 /* Copy what a file can set, and nothing else. */
 static void copy_settable(struct host_config *to, const struct host_config *from)
 {
-    to->common.worker = from->common.worker;
-    to->common.worker.utc_offset = 0;
+    struct settings *worker = &to->common.worker;
+
+    worker->log_target = from->common.worker.log_target;
+    worker->log_level = from->common.worker.log_level;
+    worker->log_facility = from->common.worker.log_facility;
+    memcpy(worker->log_tag, from->common.worker.log_tag, sizeof(worker->log_tag));
+    worker->methods = from->common.worker.methods;
+    worker->forward_all = from->common.worker.forward_all;
+    worker->forward_count = from->common.worker.forward_count;
+    memcpy(worker->forward, from->common.worker.forward, sizeof(worker->forward));
+#define COPY(name, ...) worker->name = from->common.worker.name;
+    METAWARD_LIMITS(COPY)
+    METAWARD_TIMEOUTS(COPY)
+#undef COPY
     to->common.agent_port = from->common.agent_port;
     memcpy(to->common.agent_host, from->common.agent_host, sizeof(to->common.agent_host));
     memcpy(to->common.backend, from->common.backend, sizeof(to->common.backend));

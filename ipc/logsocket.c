@@ -8,7 +8,6 @@
 #include "ipc/steps.h"
 
 #include <errno.h>
-
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -25,48 +24,52 @@
 
 const struct sockaddr_un logsocket_device = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 
-bool logsocket_to_device(int fd)
+int logsocket_to_device(void)
 {
-    return connect(fd, (const struct sockaddr *)&logsocket_device, sizeof(logsocket_device)) == 0;
+    int fd = socket(AF_UNIX, KIND, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&logsocket_device, sizeof(logsocket_device)) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 bool logsocket_open(enum log_target target, struct logsocket *out)
 {
-    *out = (struct logsocket){.target = target, .own = -1, .worker = -1, .relay = -1};
+    *out = (struct logsocket){.target = target, .relay = -1};
     if (target != LOG_TO_SYSLOG)
         return true;
-    out->own = socket(AF_UNIX, KIND, 0);
-    if (out->own < 0 || logsocket_to_device(out->own))
-        return out->own >= 0;
+    int fd = logsocket_to_device();
+    if (fd >= 0)
+        return close(fd) == 0;
     report_event("event=log-absent path=/dev/log error=%s will=\"connect when it appears\"",
                  errno_name(errno));
-    out->due = clock_now() + RETRY_MS;
     return true;
 }
 
-bool logsocket_renew(struct logsocket *log)
+static int renew_relay(struct logsocket *log)
 {
     int pair[2];
     if (log->relay >= 0) {
         logsocket_relay(log); /* its last words */
         close(log->relay);
     }
-    if (log->worker >= 0)
-        close(log->worker);
     log->relay = -1;
-    log->worker = -1;
     log->waits = false;
-    if (log->target == LOG_TO_STDERR) {
-        if (socketpair(AF_UNIX, KIND, 0, pair) != 0)
-            return false;
-        log->worker = pair[0];
-        log->relay = pair[1];
-        return true;
-    }
-    log->worker = socket(AF_UNIX, KIND, 0);
-    if (log->worker >= 0 && log->target == LOG_TO_SYSLOG)
-        (void)logsocket_to_device(log->worker); /* the worker tells if it leads nowhere */
-    return log->worker >= 0;
+    if (socketpair(AF_UNIX, KIND, 0, pair) != 0)
+        return -1;
+    log->relay = pair[1];
+    return pair[0];
+}
+
+int logsocket_renew(struct logsocket *log)
+{
+    if (log->target == LOG_TO_STDERR)
+        return renew_relay(log);
+    int fd = log->target == LOG_TO_SYSLOG ? logsocket_to_device() : -1;
+    log->due = log->target == LOG_TO_SYSLOG && fd < 0 ? clock_now() + RETRY_MS : 0;
+    return fd >= 0 ? fd : socket(AF_UNIX, KIND, 0); /* leads nowhere */
 }
 
 void logsocket_broken(struct logsocket *log)
@@ -75,12 +78,19 @@ void logsocket_broken(struct logsocket *log)
         log->due = clock_now();
 }
 
-void logsocket_retry(struct logsocket *log, int64_t now)
+void logsocket_retry(struct logsocket *log, int64_t now, struct channel *worker)
 {
+    struct message message;
     if (log->due == 0 || now < log->due)
         return;
-    bool connected = logsocket_to_device(log->own) && (log->worker < 0 || logsocket_to_device(log->worker));
-    log->due = connected ? 0 : now + RETRY_MS;
+    log->due = now + RETRY_MS;
+    int fd = worker != NULL ? logsocket_to_device() : -1;
+    if (fd < 0)
+        return;
+    message_begin(&message, MSG_LOG);
+    if (channel_send(worker, &message, &fd) == CHANNEL_OK)
+        log->due = 0;
+    close(fd);
 }
 
 bool logsocket_stderr_has_room(void)

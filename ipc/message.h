@@ -40,6 +40,7 @@ enum message_type {
     MSG_REMOVE,    /* close the listeners and connections of .network at once; its number is free again */
     MSG_INSTANCES, /* .body.instances: the next of the records of guests known one by one (instance.h) */
     MSG_SERVE,     /* the first networks and listeners are handed over: start accepting */
+    MSG_LOG,       /* descriptor: send lines there, and close what they were sent to */
     MSG_DRAIN,     /* stop accepting, finish what is in flight, exit 0 */
     /* parent -> dialer */
     MSG_DIAL, /* .body.address is the agent's: pin it, confine */
@@ -48,7 +49,7 @@ enum message_type {
     /* worker -> parent */
     MSG_READY,      /* confined; waiting for listeners. The dialer says so too, and waits for a line */
     MSG_SERVING,    /* accepting */
-    MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): connect it again */
+    MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): MSG_LOG, please */
     /* child -> parent: it could not start, or the nursery could not start the worker in .slot */
     MSG_FAILED, /* .step and .status (errno) */
     MSG_COUNT

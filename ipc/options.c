@@ -13,20 +13,22 @@
 #include <string.h>
 
 #define KEYS_MAX    64
-#define FIRST_KEY   256 /* getopt's value of the first key; the three below are smaller */
+#define FIRST_KEY   256 /* getopt's value of the first key; the others are smaller */
 #define HELP_WIDTH  79
 #define HELP_INDENT 6
 
-enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY };
+enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY, OPTION_CONFIG, OPTION_CHECK };
 
-static struct option options[2 * KEYS_MAX + 5];
+static struct option options[2 * KEYS_MAX + 7];
 
 static void fill_options(void)
 {
     static const struct option others[] = {{"help", no_argument, NULL, OPTION_HELP},
                                            {"version", no_argument, NULL, OPTION_VERSION},
                                            {"print-policy", optional_argument, NULL, OPTION_POLICY},
-                                           {"print_policy", optional_argument, NULL, OPTION_POLICY}};
+                                           {"print_policy", optional_argument, NULL, OPTION_POLICY},
+                                           {"config", required_argument, NULL, OPTION_CONFIG},
+                                           {"check", no_argument, NULL, OPTION_CHECK}};
     static char names[2 * KEYS_MAX][CONFIG_KEY_SIZE];
     unsigned count = 0;
 
@@ -60,7 +62,8 @@ static void print_option(const char *name, const char *argument, const char *hel
 
 static void print_help(void)
 {
-    puts("Usage: metawardd --network-id UUID | --router-id UUID [OPTION]...\n\n"
+    puts("Usage: metawardd --network-id UUID | --router-id UUID [OPTION]...\n"
+         "       metawardd --config FILE --check\n\n"
          "Carries the metadata requests of a tenant's guests to the metadata agent,\n"
          "through a confined worker. Defaults stand in parentheses. A time is 30, 30s,\n"
          "500ms or 2m. In the names of options '_' means the same as '-'.\n");
@@ -70,6 +73,8 @@ static void print_help(void)
         if (!key->hidden)
             print_option(name, key->argument != NULL ? key->argument : "", key->help);
     }
+    print_option("config", "FILE", "Serve all networks of a host, as this file and those that it names say.");
+    print_option("check", "", "With --config: read all files, say what is wrong in them, then exit.");
     print_option("print-policy[=json]", "", "Print what each process may do, and why, then exit.");
     print_option("version", "", "Print the version, then exit.");
     print_option("help", "", "Print this text, then exit.");
@@ -100,7 +105,30 @@ static enum options_result other_option(int value)
     return fflush(stdout) == 0 ? OPTIONS_DONE : bad("standard output", "can't be written");
 }
 
-enum options_result options_read(int argc, char **argv, struct config *config)
+/* --config and --check, each at most once. @return what is wrong, or NULL */
+static const char *host_option(int value, struct options_host *host)
+{
+    if (value == OPTION_CONFIG ? host->file != NULL : host->check)
+        return "given twice";
+    if (value == OPTION_CHECK) {
+        host->check = true;
+        return NULL;
+    }
+    host->file = optarg;
+    return text_is_path(optarg, CONFIG_PATH_SIZE - 1) ? NULL : "not the absolute path of a file";
+}
+
+/* Behind the last option of a host daemon's command line. */
+static enum options_result finish_host(const struct config *config, const struct options_host *host)
+{
+    if (host->file == NULL)
+        return bad("--check", "needs --config");
+    if (config->given != 0)
+        return bad("--config", "stands alone or with --check; all other keys are the file's");
+    return host->check ? OPTIONS_HOST : bad("--config", "needs --check");
+}
+
+enum options_result options_read(int argc, char **argv, struct config *config, struct options_host *host)
 {
     char error[CONFIG_ERROR_SIZE];
     bool good = true;
@@ -108,6 +136,7 @@ enum options_result options_read(int argc, char **argv, struct config *config)
 
     fill_options();
     config_default(config);
+    *host = (struct options_host){0};
     opterr = 0;
     while (at = optind, good && (value = getopt_long(argc, argv, "+:", options, &index)) != -1) {
         if (value == ':')
@@ -116,12 +145,18 @@ enum options_result options_read(int argc, char **argv, struct config *config)
             return bad(argv[at], optopt >= FIRST_KEY ? "takes no value" : "no such option");
         if (strcspn(argv[at] + 2, "=") != strlen(options[index].name))
             return bad(argv[at], "no such option");
-        if (value < FIRST_KEY)
+        if (value < OPTION_CONFIG)
             return other_option(value);
-        good = config_set(config, options[index].name, optarg, error);
+        const char *wrong = value < FIRST_KEY ? host_option(value, host) : NULL;
+        if (wrong != NULL)
+            return bad(argv[at], wrong);
+        if (value >= FIRST_KEY)
+            good = config_set(config, options[index].name, optarg, error);
     }
     if (good && optind < argc)
         return bad(argv[optind], "not an option");
+    if (good && (host->file != NULL || host->check))
+        return finish_host(config, host);
     if (good && config_finish(config, error))
         return OPTIONS_RUN;
     fprintf(stderr, "metawardd: --%s: see metawardd --help\n", error);

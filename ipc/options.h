@@ -6,8 +6,15 @@
 
 #include "ipc/config.h"
 
+/* The host daemon's command line. */
+struct options_host {
+    const char *file; /* --config: of argv */
+    bool check;       /* --check */
+};
+
 enum options_result {
     OPTIONS_RUN,         /* `config` is whole and good */
+    OPTIONS_HOST,        /* --config: `host` is filled in; everything else stands in that file */
     OPTIONS_POLICY,      /* --print-policy: nothing else was asked */
     OPTIONS_POLICY_JSON, /* --print-policy=json */
     OPTIONS_DONE,        /* --help or --version was printed: exit 0 */
@@ -22,7 +29,8 @@ enum options_result {
  * --version and --print-policy ends the reading. `argv` is not changed, for its text is what /proc shows.
  *
  * @param config filled in with config_default(), the options and config_finish(); good only with OPTIONS_RUN
+ * @param host   filled in only with OPTIONS_HOST
  */
-enum options_result options_read(int argc, char **argv, struct config *config);
+enum options_result options_read(int argc, char **argv, struct config *config, struct options_host *host);
 
 #endif

@@ -173,12 +173,19 @@ int pidfile_remove(struct pidfile *pidfile)
     if (result != 0)
         (void)!ftruncate(pidfile->file, 0); /* the removal's error is the one to tell */
     close(pidfile->file);
-    close(pidfile->directory);
+    if (pidfile->directory >= 0)
+        close(pidfile->directory);
     return result;
 }
 
-bool pidfile_own(const struct pidfile *file)
+bool pidfile_own(struct pidfile *file)
 {
+    if (fchdir(file->directory) != 0)
+        return false;
     setfsuid(file->owner);
-    return setfsuid((uid_t)-1) == (int)file->owner; /* this second call only asks */
+    if (setfsuid((uid_t)-1) != (int)file->owner) /* this second call only asks */
+        return false;
+    close(file->directory);
+    file->directory = AT_FDCWD;
+    return true;
 }

@@ -16,7 +16,7 @@
 #define PIDFILE_ERROR_SIZE (CONFIG_PATH_SIZE + 64)
 
 struct pidfile {
-    int directory; /* O_PATH: the pid file's directory */
+    int directory; /* O_PATH: the pid file's directory; AT_FDCWD after pidfile_own() */
     int file;      /* holds the lock, for every process that shares it */
     dev_t device;
     ino_t inode;
@@ -43,7 +43,7 @@ int pidfile_write(const char *path, pid_t pid, struct pidfile *out, char error[P
 pid_t pidfile_holder(const char *path);
 
 /**
- * Remove the file, if it is still the one that was written, and close both descriptors. Where it can't be
+ * Remove the file, if it is still the one that was written, and close what is open. Where it can't be
  * removed it is emptied, so that nobody takes its number for a live process. System calls: newfstatat,
  * unlinkat, ftruncate, close.
  *
@@ -54,11 +54,11 @@ pid_t pidfile_holder(const char *path);
 int pidfile_remove(struct pidfile *pidfile);
 
 /**
- * Take on the file system's user that may remove the file: without capabilities nobody but the owner of its
- * directory can.
+ * Be able to remove the file without capabilities and with one descriptor, the lock: take on the file
+ * system's user that owns its directory, and make that directory the process's working directory.
  *
  * @return false where the kernel did not let us
  */
-bool pidfile_own(const struct pidfile *file);
+bool pidfile_own(struct pidfile *file);
 
 #endif

@@ -25,46 +25,15 @@ void reading_refuse(struct reading *reading, uint32_t line, const char *word, co
     text_append(reading->reason, sizeof(reading->reason), 0, reason);
 }
 
-/* A name or path as config_set() would have stored it; empty where none was given. */
-static bool stored_name(const char *name, size_t size)
-{
-    return text_stored_well(name, size) && (name[0] == '\0' || text_is_name(name, size - 1));
-}
-
-static bool stored_path(const char *path, size_t size)
-{
-    return text_stored_well(path, size) && (path[0] == '\0' || text_is_path(path, size - 1));
-}
-
 /* A socket, or a host and a port. */
 static bool agent_valid(const struct config *config)
 {
-    if (!stored_path(config->backend, sizeof(config->backend)) ||
+    if (!text_stored_path(config->backend, sizeof(config->backend)) ||
         !text_stored_well(config->agent_host, sizeof(config->agent_host)))
         return false;
     if (config->agent_host[0] == '\0')
         return config->backend[0] != '\0' && config->agent_port == 0;
     return config->agent_port != 0 && endpoint_host_check(config->agent_host) == NULL;
-}
-
-static bool listeners_valid(const struct config *config)
-{
-    static const struct address unused;
-
-    if (config->listener_count == 0 || config->listener_count > CONFIG_LISTENERS_MAX)
-        return false;
-    for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++) {
-        const struct address *listener = &config->listeners[i];
-        if (i >= config->listener_count && memcmp(listener, &unused, sizeof(unused)) != 0)
-            return false;
-        if (i < config->listener_count && (!address_valid(listener) || listener->port == 0))
-            return false;
-        for (size_t j = 0; j < i && i < config->listener_count; j++) {
-            if (memcmp(listener, &config->listeners[j], sizeof(*listener)) == 0)
-                return false;
-        }
-    }
-    return true;
 }
 
 /* All that a file can set and that has more forms than settings_valid() looks at. */
@@ -73,11 +42,12 @@ static bool parts_valid(const struct config *config)
     const bool one = config->given_network <= 1 && config->given_router <= 1 && config->host_proxy <= 1 &&
                      config->given_network + config->given_router + config->host_proxy == 1;
 
-    return one && config->daemonize <= 1 && config->ovn <= 1 && listeners_valid(config) &&
+    return one && config->daemonize <= 1 && config->ovn <= 1 &&
+           address_list_valid(config->listeners, config->listener_count, CONFIG_LISTENERS_MAX) &&
            (config->worker.log_target == LOG_TO_SYSLOG || config->worker.log_target == LOG_TO_NONE) &&
-           agent_valid(config) && stored_path(config->pid_file, sizeof(config->pid_file)) &&
-           stored_name(config->user, sizeof(config->user)) &&
-           stored_name(config->group, sizeof(config->group));
+           agent_valid(config) && text_stored_path(config->pid_file, sizeof(config->pid_file)) &&
+           text_stored_name(config->user, sizeof(config->user)) &&
+           text_stored_name(config->group, sizeof(config->group));
 }
 
 /* Copy what a file can set, and nothing else. */

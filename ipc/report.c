@@ -23,7 +23,7 @@
 #define SEVERITY_WARNING 4U
 
 static const struct settings *log_settings; /* NULL until the start is done */
-static int log_socket = -1;
+static int log_socket = -1;                 /* -1: nothing waits for room in the log */
 
 /* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
 static struct {
@@ -32,10 +32,9 @@ static struct {
 } waiting[WAITING_MOST];
 static unsigned waiting_count;
 
-void report_open(const struct settings *settings, int socket)
+void report_open(const struct settings *settings)
 {
     log_settings = settings;
-    log_socket = socket;
 }
 
 static enum log_target log_target(void)
@@ -58,17 +57,20 @@ static int put_head(char line[LINE_SIZE], unsigned severity, const char *before_
 
 static bool send_line(const char *line, int length)
 {
-    return send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    if (log_socket < 0 && (log_socket = logsocket_to_device()) < 0)
+        return true;
+    if (send(log_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+        return false;
+    close(log_socket);
+    log_socket = -1;
+    return true;
 }
 
 /* @return false where there is no room now. A log that is gone does not stop us: its line is lost. */
 static bool put_now(char *line, int length)
 {
-    if (log_target() == LOG_TO_SYSLOG) {
-        bool sent = send_line(line, length) ||
-                    (errno != EAGAIN && logsocket_to_device(log_socket) && send_line(line, length));
-        return sent || errno != EAGAIN;
-    }
+    if (log_target() == LOG_TO_SYSLOG)
+        return send_line(line, length);
     if (log_settings != NULL && !logsocket_stderr_has_room())
         return false;
     line[length] = '\n';

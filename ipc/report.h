@@ -10,12 +10,12 @@
 #include <stdbool.h>
 
 /**
- * From now on lines go to the log that the settings name, with their tag and facility.
+ * From now on lines go to the log that the settings name, with their tag and facility: to descriptor 2, or
+ * through a socket to /dev/log that is made for a line and kept no longer than lines are waiting.
  *
  * @param settings good as long as anything is reported
- * @param socket   for LOG_TO_SYSLOG a connected datagram socket; descriptor 2 is used for LOG_TO_STDERR
  */
-void report_open(const struct settings *settings, int socket);
+void report_open(const struct settings *settings);
 
 /** One line: "event=NAME ...", printf-like; longer than 511 bytes is cut. Never fails, never waits: where the
  * log has no room, a few lines are kept for report_flush(). */

@@ -20,6 +20,7 @@
 /* reader */
 #define READER_FILE_FD   0 /* the configuration, open for reading */
 #define READER_ANSWER_FD 1 /* SOCK_SEQPACKET to the parent */
+#define READER_NEXT_FD   3 /* a host's: the file that came last, closed before the next one is asked for */
 
 /* Sanitized builds only: where the sanitizers write their reports. Above every number that the parent uses at
  * that time, below the smallest limit of settings_descriptors(). */

@@ -3,6 +3,8 @@
  */
 #include "policy/launch.h"
 
+#include "ipc/report.h"
+#include "ipc/steps.h"
 #include "policy/descriptors.h"
 
 #include <errno.h>
@@ -12,9 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int child(struct confinement *confinement, const char *role, const char *name)
+static int child(struct confinement *confinement, const struct launch *what)
 {
-    char *const arguments[] = {"metaward-worker", (char *)(uintptr_t)role, (char *)(uintptr_t)name, NULL};
+    char *const arguments[] = {"metaward-worker", (char *)(uintptr_t)what->role,
+                               (char *)(uintptr_t)what->name, NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
@@ -31,23 +34,25 @@ static int child(struct confinement *confinement, const char *role, const char *
     return step;
 }
 
-pid_t launch(const struct confinement *confinement, unsigned long namespaces, const char *role,
-             const char *name, struct channel *channel)
+int launch(const struct confinement *confinement, const struct launch *what, struct channel *channel,
+           pid_t *pid)
 {
     struct confinement own = *confinement;
     int ends[2];
     if (!channel_pair(ends))
-        return -1;
+        return report_failed(STEP_CHANNEL, errno, what->role);
     channel_begin(channel, ends[0]);
     own.channel = ends[1];
     own.root = confine_tree(confinement->directory);
     /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */
-    long pid = own.root < 0 ? -1 : syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, 0);
-    if (pid == 0)
-        _exit(child(&own, role, name));
+    long child_pid = own.root < 0 ? -1 : syscall(SYS_clone, what->namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    if (child_pid == 0)
+        _exit(child(&own, what));
     int error = errno;
     close(own.root);
     close(ends[1]);
-    errno = error;
-    return (pid_t)pid;
+    if (child_pid < 0)
+        return report_failed(what->step, error, "");
+    *pid = (pid_t)child_pid;
+    return 0;
 }

@@ -7,18 +7,24 @@
 #include "ipc/channel.h"
 #include "policy/confine.h"
 
+/* What to start. */
+struct launch {
+    unsigned long namespaces; /* confine_namespaces, or fewer */
+    const char *role;         /* the executable's first argument: what it is to be */
+    const char *name;         /* its second, for the process list */
+    int step;                 /* that has failed where there is no child */
+};
+
 /**
  * Clone a child into namespaces of its own, confine it (confine.h) and execute the worker's executable in it.
  * A child that fails says so in a MSG_FAILED on its channel, and ends.
  *
  * @param confinement root and channel are filled in here
- * @param namespaces  confine_namespaces, or fewer
- * @param role        the executable's first argument: what it is to be
- * @param name        its second, for the process list
  * @param channel     to the child; begun, and the caller's to close
- * @return its process number, or -1 with errno set
+ * @param pid         its process number; written only on success
+ * @return 0, or STEP_CHANNEL or the launch's own step, reported
  */
-pid_t launch(const struct confinement *confinement, unsigned long namespaces, const char *role,
-             const char *name, struct channel *channel);
+int launch(const struct confinement *confinement, const struct launch *what, struct channel *channel,
+           pid_t *pid);
 
 #endif

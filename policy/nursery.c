@@ -117,4 +117,5 @@ static const struct policy_line more[] = {
 
 const struct policy policy_nursery = {"nursery", LINES(lines), LINES(by_socket), MORE};
 const struct policy policy_nursery_dialed = {"nursery_dialed", LINES(lines), LINES(by_dialer), MORE};
-const struct policy policy_nursery_host = {"nursery_host", LINES(lines), LINES(by_dialer_with_reader), MORE};
+const struct policy policy_nursery_reload = {"nursery_reload", LINES(lines), LINES(by_dialer_with_reader),
+                                             MORE};

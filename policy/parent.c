@@ -33,16 +33,17 @@ static const struct policy_line lines[] = {
     BARE(wait4, "how the nursery ended"),
     BARE_UNUSED(clock_gettime, "pauses between starts of a worker",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    BARE(newfstatat, "is the pid file still ours"),
-    PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
+    PINNED(newfstatat, "is the pid file still ours", INT(0, AT_FDCWD), INT(3, AT_SYMLINK_NOFOLLOW)),
+    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
     BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 
 /* A host's proxy: SIGHUP has the configuration read again. */
-static const struct policy_line for_host[] = {
+static const struct policy_line for_reload[] = {
     PINNED(openat, "the configuration, to hand it to a reader", INT(0, AT_FDCWD),
            INT(2, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)),
+    PINNED(newfstatat, "is it a regular file, and not too large", INT(3, AT_EMPTY_PATH)),
     PINNED(socketpair, "a channel for a reader, which may wait for room in it", INT(0, AF_UNIX),
            INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC), INT(2, 0)),
 };
@@ -64,4 +65,4 @@ static const struct policy_line more[] = {
 #endif
 
 const struct policy policy_parent = {"parent", LINES(lines), NO_LINES, MORE};
-const struct policy policy_parent_host = {"parent_host", LINES(lines), LINES(for_host), MORE};
+const struct policy policy_parent_reload = {"parent_reload", LINES(lines), LINES(for_reload), MORE};

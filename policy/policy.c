@@ -7,9 +7,9 @@
 const struct policy *policy_of(enum policy_role role)
 {
     static const struct policy *const roles[POLICY_ROLE_COUNT] = {
-        &policy_parent, &policy_nursery,        &policy_worker,
-        &policy_reader, &policy_nursery_dialed, &policy_worker_dialed,
-        &policy_dialer, &policy_parent_host,    &policy_nursery_host};
+        &policy_parent,        &policy_nursery,        &policy_worker,        &policy_reader,
+        &policy_reader_host,   &policy_nursery_dialed, &policy_worker_dialed, &policy_dialer,
+        &policy_parent_reload, &policy_nursery_reload};
     return roles[role];
 }
 

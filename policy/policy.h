@@ -23,12 +23,13 @@ enum policy_role {
     POLICY_NURSERY,
     POLICY_WORKER,
     POLICY_READER,
+    POLICY_READER_HOST,
     POLICY_NURSERY_DIALED, /* for an agent over TCP: no process but the dialer can make a socket or connect
                               one */
     POLICY_WORKER_DIALED,
     POLICY_DIALER,
-    POLICY_PARENT_HOST,  /* of a host's proxy: reads its configuration again, */
-    POLICY_NURSERY_HOST, /* by a reader that the nursery starts; else as POLICY_NURSERY_DIALED */
+    POLICY_PARENT_RELOAD,  /* of a host's proxy: reads its configuration again, */
+    POLICY_NURSERY_RELOAD, /* by a reader that the nursery starts; else as POLICY_NURSERY_DIALED */
     POLICY_ROLE_COUNT
 };
 

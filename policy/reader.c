@@ -1,9 +1,9 @@
 /*
- * The reader's policy: three system calls.
+ * The reader's policies: three system calls, and two more where it reads the files of a host.
  *
  * The reader parses what an agent wrote. It can read the one descriptor that it was given, say what it found
  * (waiting for the parent to take it), and end. It opens nothing, asks for no memory, and does not look at
- * the time.
+ * the time. That of a host gets its files one after another, as descriptors that stand at one number.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -15,6 +15,15 @@ static const struct policy_line lines[] = {
     PINNED(sendto, "what was read, to the parent", INT(0, READER_ANSWER_FD), INT(3, MSG_NOSIGNAL), NONE(4),
            INT(5, 0)),
     BARE(exit_group, "end as soon as that is said"),
+};
+
+static const struct policy_line host_lines[] = {
+    PINNED(recvmsg, "the next file, from the parent", INT(0, READER_ANSWER_FD), INT(2, MSG_CMSG_CLOEXEC)),
+    PINNED(read, "its text", INT(0, READER_NEXT_FD)),
+    PINNED(close, "the file, when it is read", INT(0, READER_NEXT_FD)),
+    PINNED(sendto, "what was read, to the parent", INT(0, READER_ANSWER_FD), INT(3, MSG_NOSIGNAL), NONE(4),
+           INT(5, 0)),
+    BARE(exit_group, "end when the parent has no more files"),
 };
 
 #ifdef METAWARD_SANITIZED
@@ -39,3 +48,4 @@ static const struct policy_line more[] = {
 #endif
 
 const struct policy policy_reader = {"reader", LINES(lines), NO_LINES, MORE};
+const struct policy policy_reader_host = {"reader_host", LINES(host_lines), NO_LINES, MORE};

@@ -84,10 +84,11 @@ extern const struct policy policy_parent;
 extern const struct policy policy_nursery;
 extern const struct policy policy_worker;
 extern const struct policy policy_reader;
+extern const struct policy policy_reader_host;
 extern const struct policy policy_nursery_dialed;
 extern const struct policy policy_worker_dialed;
 extern const struct policy policy_dialer;
-extern const struct policy policy_parent_host;
-extern const struct policy policy_nursery_host;
+extern const struct policy policy_parent_reload;
+extern const struct policy policy_nursery_reload;
 
 #endif

@@ -55,15 +55,38 @@ int trusted_executable(const char *path)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fd : refuse(fd, EACCES);
 }
 
+static int open_regular(const char *path, off_t most, struct stat *st)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, st) != 0)
+        return refuse(fd, errno);
+    if (!S_ISREG(st->st_mode))
+        return refuse(fd, EINVAL);
+    return st->st_size <= most ? fd : refuse(fd, EFBIG);
+}
+
 int trusted_regular(const char *path, off_t most)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return open_regular(path, most, &st);
+}
+
+int trusted_own(const char *path, off_t most)
+{
+    struct stat st;
+    int fd = open_regular(path, most, &st);
+    return fd < 0 || trusted(&st) ? fd : refuse(fd, EPERM);
+}
+
+int trusted_directory(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
     if (fstat(fd, &st) != 0)
         return refuse(fd, errno);
-    if (!S_ISREG(st.st_mode))
-        return refuse(fd, EINVAL);
-    return st.st_size <= most ? fd : refuse(fd, EFBIG);
+    return trusted(&st) ? fd : refuse(fd, EPERM);
 }

@@ -29,4 +29,19 @@ int trusted_executable(const char *path);
  */
 int trusted_regular(const char *path, off_t most);
 
+/**
+ * As trusted_regular(), for a file that says what is done with root's power: it must belong to root, and
+ * nobody else may write to it.
+ *
+ * @return as above (EPERM: somebody else's)
+ */
+int trusted_own(const char *path, off_t most);
+
+/**
+ * Open a directory, that belongs to root and that nobody else may write to, to read the names in it.
+ *
+ * @return a descriptor, close-on-exec; -1 with errno set (EPERM: somebody else's)
+ */
+int trusted_directory(const char *path);
+
 #endif

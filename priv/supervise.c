@@ -121,8 +121,8 @@ static int settle(struct worker *worker)
     step = self.milestones->settled();
     if (step != 0)
         return step;
-    report_open(&self.config->worker, worker->log.own);
-    if (!filter_load(reload_allowed() ? POLICY_PARENT_HOST : POLICY_PARENT, &values))
+    report_open(&self.config->worker);
+    if (!filter_load(reload_allowed() ? POLICY_PARENT_RELOAD : POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
 }
@@ -222,13 +222,11 @@ static void end_child(const struct channel *channel, pid_t pid)
 static int begin_dialer(struct confinement confinement)
 {
     confinement.reader = 0;
-    const unsigned long namespaces = confine_namespaces & ~(unsigned long)CLONE_NEWNET;
+    const struct launch dialer = {confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer",
+                                  network_word(&self.config->network), STEP_START_DIALER};
     self.owner.dialer = &self.dialer;
-    self.dialer_pid =
-        launch(&confinement, namespaces, "dialer", network_word(&self.config->network), &self.dialer);
-    if (self.dialer_pid < 0)
-        return report_failed(STEP_START_DIALER, errno, "");
-    return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
+    int step = launch(&confinement, &dialer, &self.dialer, &self.dialer_pid);
+    return step != 0 ? step : switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
@@ -248,20 +246,24 @@ static int begin(void)
         return step;
     if (!signals_hold(reload_allowed()))
         return report_failed(STEP_CHANNEL, errno, "nursery");
-    const struct settings *settings = &self.config->worker;
+    bool dialed = settings_dialed(&self.config->worker);
     const struct confinement confinement = {.uid = self.facts.uid,
                                             .gid = self.facts.gid,
-                                            .descriptors = settings_descriptors(settings),
+                                            .descriptors = settings_descriptors(&self.config->worker),
                                             .executable = self.prepared->executable,
                                             .reader = self.prepared->reader,
                                             .directory = self.prepared->agent.directory};
-    if (settings_dialed(settings) && (step = begin_dialer(confinement)) != 0)
+    const struct launch nursery = {confine_namespaces,
+                                   reload_allowed() ? "nursery-reload"
+                                   : dialed         ? "nursery-dialed"
+                                                    : "nursery",
+                                   network_word(&self.config->network), STEP_START_NURSERY};
+    if (dialed)
+        step = begin_dialer(confinement);
+    if (step == 0)
+        step = launch(&confinement, &nursery, &self.nursery, &self.nursery_pid);
+    if (step != 0)
         return step;
-    const char *role = settings_dialed(settings) ? "nursery-dialed" : "nursery";
-    self.nursery_pid = launch(&confinement, confine_namespaces, reload_allowed() ? "nursery-host" : role,
-                              network_word(&self.config->network), &self.nursery);
-    if (self.nursery_pid < 0)
-        return report_failed(STEP_START_NURSERY, errno, "");
     self.nursery_phase = PHASE_PARENT_NURSERY_START;
     self.nursery_due = clock_now() + START_MOST_MS;
     malloc_trim(0);

@@ -55,8 +55,8 @@ static void forget(struct worker *worker)
 /* A channel of its own for each worker: nothing that an old one has sent can be taken for the new one's. */
 int worker_start(struct worker *worker)
 {
-    int ends[2];
-    if (!logsocket_renew(&worker->log))
+    int ends[2], log = logsocket_renew(&worker->log);
+    if (log < 0)
         return report_failed(STEP_LOG, errno, "worker");
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "worker");
@@ -65,11 +65,11 @@ int worker_start(struct worker *worker)
     worker->started_at = clock_now();
     worker->due = worker->started_at + START_MOST_MS;
     bool told =
-        tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], worker->log.worker}) &&
-        tell(worker, MSG_SETTINGS) &&
+        tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log}) && tell(worker, MSG_SETTINGS) &&
         (worker->owner->dialer == NULL || switchboard_connect(worker->owner->dialer, &worker->channel));
     int error = errno;
     close(ends[1]);
+    close(log);
     return told ? 0 : report_failed(STEP_CHANNEL, error, "nursery");
 }
 
@@ -91,7 +91,7 @@ int worker_distrust(struct worker *worker, const char *why)
 int worker_ended(struct worker *worker, int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    int step = code >= STEP_DESCRIPTORS && code <= STEP_READER ? code : STEP_WORKER_DIED;
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_DIALER_DIED ? code : STEP_WORKER_DIED;
     report_end((int)worker->pid, status);
     forget(worker);
     if (worker->draining) /* nothing is left to finish, however it ended */
@@ -177,7 +177,7 @@ int worker_receive(struct worker *worker)
 
 int worker_due(struct worker *worker, int64_t now)
 {
-    logsocket_retry(&worker->log, now);
+    logsocket_retry(&worker->log, now, worker->phase == PHASE_PARENT_WORKER ? &worker->channel : NULL);
     if (worker->due == 0 || now < worker->due)
         return 0;
     worker->due = 0;

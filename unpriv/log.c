@@ -12,12 +12,14 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HEAD_SIZE 144 /* "<30>" or nothing, the time, and a tag */
 #define LINE_SIZE 2048
 #define DAY       86400
 
 static struct {
+    int socket;
     bool enabled;
     bool iso;
     bool events_only;
@@ -137,6 +139,7 @@ static void write_head(struct text_out *out, enum log_severity severity, const c
 
 void log_begin(const struct settings *settings)
 {
+    state.socket = LOG_FD;
     state.enabled = settings->log_target != LOG_TO_NONE;
     state.iso = settings->log_target == LOG_TO_STDERR;
     state.events_only = settings->log_level == LOG_LEVEL_EVENTS;
@@ -152,6 +155,12 @@ void log_begin(const struct settings *settings)
 void log_on_broken(void (*broken)(int error))
 {
     state.broken = broken;
+}
+
+void log_replace(int socket)
+{
+    close(state.socket);
+    state.socket = socket;
 }
 
 bool log_wants(enum log_severity severity)
@@ -226,7 +235,7 @@ static void tell_broken(int error)
 
 static bool send_line(const char *bytes, size_t length)
 {
-    if (sendto(LOG_FD, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) >= 0)
+    if (sendto(state.socket, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) >= 0)
         return true;
     switch (errno) {
     case ECONNREFUSED:

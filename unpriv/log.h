@@ -33,6 +33,9 @@ void log_begin(const struct settings *settings);
  */
 void log_on_broken(void (*broken)(int error));
 
+/** Send to another socket from now on, and close the one so far. @param socket becomes the log's own */
+void log_replace(int socket);
+
 /** Is a line of this severity wanted at all? Lets the caller skip the work of making it. */
 bool log_wants(enum log_severity severity);
 

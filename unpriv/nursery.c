@@ -150,7 +150,7 @@ static int confine(enum policy_role role)
     static const struct descriptor expected[] = {{CHANNEL_FD, KIND_CHANNEL},
                                                  {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET},
                                                  {NURSERY_READER_FD, KIND_NO_SOCKET}};
-    const bool has_reader = role == POLICY_NURSERY_HOST;
+    const bool has_reader = role == POLICY_NURSERY_RELOAD;
     if (!inventory_exact(expected, has_reader ? 3 : 2))
         return STEP_INVENTORY;
     if (fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
@@ -167,7 +167,7 @@ int nursery_run(const char *name, enum policy_role role)
 {
     static struct nursery nursery;
     nursery.name = name;
-    nursery.has_reader = role == POLICY_NURSERY_HOST;
+    nursery.has_reader = role == POLICY_NURSERY_RELOAD;
     channel_begin(&nursery.channel, CHANNEL_FD);
     int step = confine(role);
     if (step != 0) {

@@ -76,6 +76,9 @@ static void obey(const struct received *received)
             end(STEP_EVENTS);
         phase = PHASE_WORKER;
         break;
+    case MSG_LOG:
+        log_replace(received->fds[0]);
+        break;
     case MSG_DRAIN:
         serve_drain();
         break;

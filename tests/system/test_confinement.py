@@ -230,12 +230,12 @@ def test_the_nursery_holds_its_channel_and_the_executable(proxy):
     assert proc.close_on_exec(proxy.nursery, 2)
 
 
-def test_the_parent_holds_listeners_channels_and_the_log_and_nothing_else(proxy):
+def test_the_parent_holds_listeners_channels_and_the_logs_other_end_and_nothing_else(proxy):
     found = proc.kinds(proxy.pid)
     standard = {fd: found.pop(fd) for fd in (0, 1, 2)}
     assert standard[0] == standard[1] == "/dev/null" and standard[2].startswith("pipe:")
-    assert sorted(found.values()) == ["inet stream listening", "inet6 stream listening", "unix dgram", "unix dgram",
-                                      "unix seqpacket", "unix seqpacket"]
+    assert sorted(found.values()) == ["inet stream listening", "inet6 stream listening", "unix dgram", "unix seqpacket",
+                                      "unix seqpacket"]
     assert all(proc.close_on_exec(proxy.pid, fd) for fd in found)
 
 

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from harness import NETWORK, PREFIX, SANITIZED, Agent, Client, Tenant, wait_for
+import proc
+from harness import NETWORK, PREFIX, SANITIZED, WORKER, Agent, Client, Tenant, wait_for
 
 PROGRAM = os.path.join(PREFIX, "libexec", "metaward", "haproxy")
 
@@ -123,6 +124,10 @@ def read(path):
         return f.read()
 
 
+def child(pid):
+    return int(read("/proc/%d/task/%d/children" % (pid, pid)))
+
+
 @pytest.fixture
 def network(tenant):
     with Agent() as agent:
@@ -151,6 +156,19 @@ def test_the_process_of_the_pid_file_is_what_tools_look_for(network):
     status = os.stat(network.pid_file)
     assert stat.S_IMODE(status.st_mode) == 0o644
     assert read(network.pid_file) == b"%d\n" % pid
+
+
+@pytest.mark.plain
+def test_a_network_holds_as_few_descriptors_as_three_processes_can(network):
+    """docs/neutron.md gives the reason for each."""
+    network.start()
+    nursery = child(network.pid)
+    worker = child(nursery)
+    listeners = ["inet stream listening", "inet6 stream listening"]
+    assert sorted(proc.kinds(worker).values()) == ["anon_inode:[eventpoll]", *listeners, "unix dgram", "unix seqpacket"]
+    assert proc.kinds(nursery) == {0: "unix seqpacket", 2: WORKER}
+    assert sorted(proc.kinds(network.pid).values()) == sorted(
+        ["/dev/null"] * 3 + [network.pid_file, "unix seqpacket", "unix seqpacket"] + listeners)
 
 
 def test_guests_are_named_to_the_agent_over_both_families(network):
@@ -184,8 +202,7 @@ def test_sigterm_ends_it_within_a_tenth_of_a_second(network):
 def test_sigkill_leaves_nothing_behind(network):
     network.start()
     pid = network.pid
-    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
-        nursery = int(f.read())
+    nursery = child(pid)
     os.kill(pid, signal.SIGKILL)
     wait_for("the end of all", lambda: not alive(pid) and not alive(nursery))
     done = wait_for("a new start", lambda: (lambda d: d if d.returncode == 0 else None)(network.start()))

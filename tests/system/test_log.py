@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import proc
 from devlog import DevLog
 from harness import DAEMON, NETWORK, OTHER, Agent, Proxy, wait_for
 
@@ -225,6 +226,7 @@ def test_facility_and_tag_of_every_syslog_line(tenant, agent, daemon):
 def test_a_log_daemon_that_is_restarted_gets_lines_again_and_the_number_of_lost_ones(tenant, daemon):
     with Agent(ok) as agent, Proxy(agent, netns=tenant.proxy, log="syslog", under=daemon.under) as proxy:
         worker = proxy.worker
+        held = {pid: len(proc.descriptors(pid)) for pid in (proxy.pid, worker)}
         assert send(tenant, get("/before")).status == 200
         wait_for("the line", lambda: guests_lines(daemon))
         for _ in range(2):
@@ -238,6 +240,7 @@ def test_a_log_daemon_that_is_restarted_gets_lines_again_and_the_number_of_lost_
             assert len(lost) == 1
             assert int(re.search(rb"count=(\d+)", lost[0]).group(1)) >= 5
         assert proxy.worker == worker
+        wait_for("as many descriptors", lambda: {pid: len(proc.descriptors(pid)) for pid in held} == held)
 
 
 def test_a_log_daemon_that_is_absent_at_the_start_is_taken_up_when_it_comes(tenant, daemon):

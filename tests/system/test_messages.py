@@ -16,7 +16,7 @@ from harness import DAEMON, Agent, Namespace, Proxy, start_failing, wait_for
 from hostile import Hostile
 
 INVALID = "a message that is not valid"
-PARENT = ["inet stream listening", "unix dgram", "unix dgram", "unix seqpacket", "unix seqpacket"]
+PARENT = ["inet stream listening", "unix dgram", "unix seqpacket", "unix seqpacket"]
 
 
 @pytest.fixture(scope="module")

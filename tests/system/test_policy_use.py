@@ -238,17 +238,17 @@ def sort_calls_of_a_host(directory, used):
         if not loads:
             continue
         names = {call[0] for call in made}
-        role = {"nursery": "nursery_host", "worker": "worker_dialed"}.get(role_of(made), role_of(made))
+        role = {"nursery": "nursery_reload", "worker": "worker_dialed"}.get(role_of(made), role_of(made))
         if role == "parent":
-            role = "parent_host" if "clone" in names else "reader"
+            role = "parent_reload" if "clone" in names else "reader"
         if role == "worker_dialed" or (role == "reader" and "setresuid" not in names):
-            used["nursery_host"] += made
+            used["nursery_reload"] += made
         used[role] += made[loads[0] + 1:]
 
 
 def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path):
     """The tables of parent and nursery are those of other modes, and a few lines: those are looked at."""
-    used = {"parent_host": [], "nursery_host": [], "worker_dialed": [], "dialer": [], "reader": []}
+    used = {"parent_reload": [], "nursery_reload": [], "worker_dialed": [], "dialer": [], "reader": []}
     for name in ("t", "dev"):
         (tmp_path / name).mkdir(mode=0o755)
     strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", str(tmp_path / "t" / "t"))
@@ -264,7 +264,7 @@ def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path
             assert proxy.identity(known[1].ip)
     sort_calls_of_a_host(str(tmp_path / "t"), used)
     tables = policy()
-    for role, base in (("parent_host", "parent"), ("nursery_host", "nursery"), ("reader", None)):
+    for role, base in (("parent_reload", "parent"), ("nursery_reload", "nursery"), ("reader", None)):
         assert used[role], "no trace of the %s" % role
         strangers = {call[0] for call in used[role] if not any(matches(line, call) for line in tables[role])}
         assert strangers == set(), "%s: used, and not in the table" % role
@@ -273,9 +273,9 @@ def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path
 
 
 def test_no_table_is_left_out():
-    """Those of the reader are in test_reader.py."""
-    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader",
-                             "parent_host", "nursery_host"}
+    """Those of the readers are in test_reader.py and test_host_config.py."""
+    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host",
+                             "parent_reload", "nursery_reload"}
 
 
 def test_lines_that_claim_to_be_unused_are_few_and_say_why():

@@ -255,18 +255,30 @@ static void reader_pins(void **state)
     pins_hold(POLICY_READER);
 }
 
-static void host_survivors(void **state)
+static void reload_survivors(void **state)
 {
     (void)state;
-    survivors_equal_the_table(POLICY_PARENT_HOST);
-    survivors_equal_the_table(POLICY_NURSERY_HOST);
+    survivors_equal_the_table(POLICY_PARENT_RELOAD);
+    survivors_equal_the_table(POLICY_NURSERY_RELOAD);
 }
 
-static void host_pins(void **state)
+static void reload_pins(void **state)
 {
     (void)state;
-    pins_hold(POLICY_PARENT_HOST);
-    pins_hold(POLICY_NURSERY_HOST);
+    pins_hold(POLICY_PARENT_RELOAD);
+    pins_hold(POLICY_NURSERY_RELOAD);
+}
+
+static void host_reader_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_READER_HOST);
+}
+
+static void host_reader_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_READER_HOST);
 }
 
 static void dialed_nursery_survivors(void **state)
@@ -365,24 +377,16 @@ static void no_other_way_leads_out(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worker_survivors),
-        cmocka_unit_test(worker_pins),
-        cmocka_unit_test(nursery_survivors),
-        cmocka_unit_test(nursery_pins),
-        cmocka_unit_test(parent_survivors),
-        cmocka_unit_test(parent_pins),
-        cmocka_unit_test(reader_survivors),
-        cmocka_unit_test(reader_pins),
-        cmocka_unit_test(refused_calls_return),
-        cmocka_unit_test(the_32_bit_entry_kills),
-        cmocka_unit_test(dialed_nursery_survivors),
-        cmocka_unit_test(host_survivors),
-        cmocka_unit_test(host_pins),
-        cmocka_unit_test(dialed_nursery_pins),
-        cmocka_unit_test(dialed_worker_survivors),
-        cmocka_unit_test(dialed_worker_pins),
-        cmocka_unit_test(dialer_survivors),
-        cmocka_unit_test(dialer_pins),
+        cmocka_unit_test(worker_survivors),         cmocka_unit_test(worker_pins),
+        cmocka_unit_test(nursery_survivors),        cmocka_unit_test(nursery_pins),
+        cmocka_unit_test(parent_survivors),         cmocka_unit_test(parent_pins),
+        cmocka_unit_test(reader_survivors),         cmocka_unit_test(reader_pins),
+        cmocka_unit_test(host_reader_survivors),    cmocka_unit_test(host_reader_pins),
+        cmocka_unit_test(reload_survivors),         cmocka_unit_test(reload_pins),
+        cmocka_unit_test(refused_calls_return),     cmocka_unit_test(the_32_bit_entry_kills),
+        cmocka_unit_test(dialed_nursery_survivors), cmocka_unit_test(dialed_nursery_pins),
+        cmocka_unit_test(dialed_worker_survivors),  cmocka_unit_test(dialed_worker_pins),
+        cmocka_unit_test(dialer_survivors),         cmocka_unit_test(dialer_pins),
         cmocka_unit_test(no_other_way_leads_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

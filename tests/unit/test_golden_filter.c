@@ -22,9 +22,9 @@ static const struct policy_values values = {(const void *)0x1122334455667788, 99
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
-    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery",        "worker",
-                                                         "reader", "nursery_dialed", "worker_dialed",
-                                                         "dialer", "parent_host",    "nursery_host"};
+    static const char *const names[POLICY_ROLE_COUNT] = {
+        "parent",         "nursery",       "worker", "reader",        "reader_host",
+        "nursery_dialed", "worker_dialed", "dialer", "parent_reload", "nursery_reload"};
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);
@@ -126,13 +126,13 @@ static void the_dialed_workers_filter_is_the_reviewed_one(void **state)
 static void the_parents_filter_for_a_host_is_the_reviewed_one(void **state)
 {
     (void)state;
-    judge(POLICY_PARENT_HOST);
+    judge(POLICY_PARENT_RELOAD);
 }
 
 static void the_nurserys_filter_for_a_host_is_the_reviewed_one(void **state)
 {
     (void)state;
-    judge(POLICY_NURSERY_HOST);
+    judge(POLICY_NURSERY_RELOAD);
 }
 
 static void the_dialers_filter_is_the_reviewed_one(void **state)
@@ -147,6 +147,12 @@ static void the_readers_filter_is_the_reviewed_one(void **state)
     judge(POLICY_READER);
 }
 
+static void the_host_readers_filter_is_the_reviewed_one(void **state)
+{
+    (void)state;
+    judge(POLICY_READER_HOST);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -154,6 +160,7 @@ int main(void)
         cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
+        cmocka_unit_test(the_host_readers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialed_nurserys_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialed_workers_filter_is_the_reviewed_one),
         cmocka_unit_test(the_dialers_filter_is_the_reviewed_one),

@@ -111,7 +111,8 @@ static bool uses_byte(uint16_t type, size_t at)
 
 static void good_ones(void **state)
 {
-    static const unsigned descriptors[MSG_COUNT] = {[MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LINE] = 1};
+    static const unsigned descriptors[MSG_COUNT] = {
+        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_LINE] = 1};
 
     (void)state;
     for (uint16_t type = 1; type < MSG_COUNT; type++) {
@@ -267,7 +268,7 @@ static void phases(void **state)
         {PHASE_PARENT_DIALER_START, 1U << MSG_READY | 1U << MSG_FAILED},
         {PHASE_PARENT_DIALER, 0},
         {PHASE_WORKER_LISTENERS, at_any_time | 1U << MSG_SERVE},
-        {PHASE_WORKER, at_any_time | 1U << MSG_DRAIN},
+        {PHASE_WORKER, at_any_time | 1U << MSG_LOG | 1U << MSG_DRAIN},
     };
 
     (void)state;

@@ -13,6 +13,7 @@
 
 static char out_text[16384], err_text[1024];
 static struct config config;
+static struct options_host host;
 
 /* What was written to a temporary file that stood in for a descriptor; puts the descriptor back. */
 static void give_back(int fd, int kept, FILE *file, char *text, size_t size)
@@ -39,7 +40,7 @@ static enum options_result run(const char *const *arguments)
     assert_true(out != NULL && err != NULL && dup2(fileno(out), 1) == 1 && dup2(fileno(err), 2) == 2);
     optind = 0; /* glibc: begin anew, which the first call does; it leaves 1 there, as a program finds it */
     assert_int_equal(getopt(1, argv, "+"), -1);
-    enum options_result result = options_read(argc, argv, &config);
+    enum options_result result = options_read(argc, argv, &config, &host);
     fflush(stdout);
     give_back(1, kept_out, out, out_text, sizeof(out_text));
     give_back(2, kept_err, err, err_text, sizeof(err_text));
@@ -123,6 +124,22 @@ static void ending_options(void **state)
     assert_string_equal(err_text, "");
 }
 
+static void host_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("--config", "/etc/a.conf", "--check"), OPTIONS_HOST);
+    assert_true(host.check);
+    assert_int_equal(RUN("--check", "--config=/etc/a.conf"), OPTIONS_HOST);
+    expect_bad(RUN("--check"), "'--check': needs --config");
+    expect_bad(RUN("--config"), "'--config': needs a value");
+    expect_bad(RUN("--config", "a.conf", "--check"), "'--config': not the absolute path of a file");
+    expect_bad(RUN("--config", "/a", "--config", "/a"), "'--config': given twice");
+    expect_bad(RUN("--check", "--check"), "'--check': given twice");
+    expect_bad(RUN("--conf", "/a"), "'--conf': no such option");
+    expect_bad(RUN("--config", "/a", "--user", "b"), "'--config': stands alone or with --check");
+    expect_bad(RUN("--user", "b", "--check"), "'--check': needs --config");
+}
+
 /* Every key that is not hidden is in the help, and no line is too wide. */
 static void help(void **state)
 {
@@ -142,10 +159,8 @@ static void help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_lines),
-        cmocka_unit_test(bad_lines),
-        cmocka_unit_test(ending_options),
-        cmocka_unit_test(help),
+        cmocka_unit_test(good_lines),     cmocka_unit_test(bad_lines), cmocka_unit_test(host_lines),
+        cmocka_unit_test(ending_options), cmocka_unit_test(help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -403,6 +403,29 @@ static void moved_directory(void **state)
     assert_int_equal(rename(moved, directory), 0);
 }
 
+/* A process that owns its file holds the lock and no directory, and still finds the directory where it is. */
+static void owned(void **state)
+{
+    int status;
+    char moved[80];
+
+    (void)state;
+    snprintf(moved, sizeof(moved), "%s-moved", directory);
+    pid_t child = fork();
+    if (child == 0) {
+        unsigned descriptors = count_entries("/proc/self/fd");
+        write_good(getpid());
+        bool good = pidfile_own(&pidfile) && count_entries("/proc/self/fd") == descriptors + 1 &&
+                    rename(directory, moved) == 0 && pidfile_remove(&pidfile) == 0 &&
+                    count_entries("/proc/self/fd") == descriptors;
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(count_entries(moved), 0);
+    assert_int_equal(rename(moved, directory), 0);
+}
+
 /* Without the right to remove it, in a child that gave up root: the error is told, the number is gone. */
 static void not_removable(void **state)
 {
@@ -498,6 +521,7 @@ int main(void)
         IN_A_DIRECTORY(replaced_file_stays),
         IN_A_DIRECTORY(vanished),
         IN_A_DIRECTORY(moved_directory),
+        IN_A_DIRECTORY(owned),
         IN_A_DIRECTORY(not_removable),
         IN_A_DIRECTORY(race_of_starters),
     };

@@ -58,13 +58,15 @@ static void the_worker_has_at_most_fourteen_calls(void **state)
 }
 
 /* It reads, says what it found, and ends. */
-static void the_reader_has_three_calls(void **state)
+static void the_readers_have_few_calls(void **state)
 {
     (void)state;
 #ifdef METAWARD_SANITIZED
     skip();
 #endif
     assert_int_equal(policy_allowed(policy_of(POLICY_READER)), 3);
+    assert_int_equal(policy_allowed(policy_of(POLICY_READER_HOST)),
+                     5); /* more than one file comes and goes */
 }
 
 /* A filter is inherited, and killing goes before refusing: what the nursery does not have, a worker neither
@@ -106,7 +108,7 @@ int main(void)
         cmocka_unit_test(a_mixed_table_is_found),
         cmocka_unit_test(every_line_says_why),
         cmocka_unit_test(the_worker_has_at_most_fourteen_calls),
-        cmocka_unit_test(the_reader_has_three_calls),
+        cmocka_unit_test(the_readers_have_few_calls),
         cmocka_unit_test(the_worker_has_nothing_that_the_nursery_lacks),
         cmocka_unit_test(the_worst_calls_are_nowhere),
     };

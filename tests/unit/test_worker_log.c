@@ -9,6 +9,7 @@
 #include "unpriv/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,24 @@ static void reader_gone(void **state)
     assert_true(broken_error == ECONNREFUSED || broken_error == ECONNRESET || broken_error == ENOTCONN);
 }
 
+/* The old socket is closed: only the new one gets lines. */
+static void another_socket(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    log_replace(ends[0]);
+    assert_int_equal(fcntl(LOG_FD, F_GETFD), -1);
+    log_line(LOG_SEVERITY_INFO, "event");
+    log_send();
+    assert_string_equal(next(), "");
+    assert_int_equal(close(reader), 0);
+    reader = ends[1];
+    assert_true(matches(next(), "event=event$"));
+    assert_int_equal(close(ends[0]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(levels, begin, end),
         cmocka_unit_test_setup_teardown(slow_reader, begin, end),
         cmocka_unit_test_setup_teardown(reader_gone, begin, end),
+        cmocka_unit_test_setup_teardown(another_socket, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-static const char help[] = "metaward-reader is started by metaward's haproxy; see haproxy -vv\n";
+static const char help[] = "metaward-reader is started by metaward; see metawardd --help and haproxy -vv\n";
 
 int main(int argc, char **argv)
 {

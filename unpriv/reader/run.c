@@ -8,20 +8,31 @@
 #include "policy/filter.h"
 #include "policy/inventory.h"
 #include "policy/lockdown.h"
+#include "unpriv/reader/files.h"
 #include "unpriv/reader/parse.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int confine(void)
+/* Do files follow over the channel? Then the channel stands in the file's place as well. */
+static bool files_follow(void)
 {
-    static const struct descriptor expected[] = {
-        {READER_FILE_FD, KIND_NO_SOCKET}, {READER_ANSWER_FD, KIND_CHANNEL}, {STDERR_FILENO, KIND_NO_SOCKET}};
+    uint64_t file, channel; /* each socket has a number of its own */
+    socklen_t length = sizeof(file);
+    return getsockopt(READER_FILE_FD, SOL_SOCKET, SO_COOKIE, &file, &length) == 0 &&
+           getsockopt(READER_ANSWER_FD, SOL_SOCKET, SO_COOKIE, &channel, &length) == 0 && file == channel;
+}
+
+static int confine(bool follow)
+{
+    const struct descriptor expected[] = {{READER_FILE_FD, follow ? KIND_CHANNEL : KIND_NO_SOCKET},
+                                          {READER_ANSWER_FD, KIND_CHANNEL},
+                                          {STDERR_FILENO, KIND_NO_SOCKET}};
     if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
         return STEP_INVENTORY;
     if (!confine_not_dumpable() || !confine_no_new_privs())
         return STEP_NO_NEW_PRIVS;
-    return filter_load(POLICY_READER, NULL) ? 0 : STEP_FILTER;
+    return filter_load(follow ? POLICY_READER_HOST : POLICY_READER, NULL) ? 0 : STEP_FILTER;
 }
 
 /* Up to the end of the file, or one byte more than a file may have. */
@@ -47,9 +58,12 @@ int reader_run(void)
     static struct instance_batch batch;
     size_t length;
 
-    int step = confine();
+    const bool follow = files_follow();
+    int step = confine(follow);
     if (step != 0)
         return step;
+    if (follow)
+        return files_serve();
     if (!read_all(text, &length))
         return STEP_CONFIGURATION;
     parse_file(text, length, &reading);

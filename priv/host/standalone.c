@@ -6,6 +6,7 @@
 #include "ipc/options.h"
 #include "ipc/steps.h"
 #include "policy/filter.h"
+#include "priv/host/check.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +19,14 @@ static int print(const char *text)
 
 bool frontend_read(int argc, char **argv, struct config *config, int *status)
 {
+    struct options_host host;
     *status = 0;
-    switch (options_read(argc, argv, config)) {
+    switch (options_read(argc, argv, config, &host)) {
     case OPTIONS_RUN:
         return true;
+    case OPTIONS_HOST:
+        *status = host_check(host.file);
+        break;
     case OPTIONS_POLICY:
         *status = print(filter_text);
         break;
