@@ -10,6 +10,7 @@
 #include "ipc/haproxy_options.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "priv/lease/enter.h"
 #include "priv/reading.h"
 
 #include <errno.h>
@@ -86,9 +87,9 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     *status = read_file(&options, config);
     if (*status >= 0)
         return false;
-    *status = 0;
     tell_old(&options);
-    return true;
+    *status = geteuid() == 0 ? lease_enter(config, argv) : 0;
+    return *status == 0;
 }
 
 int frontend_status(int step)

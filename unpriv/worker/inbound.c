@@ -10,6 +10,7 @@
 #include "unpriv/worker/exchange.h"
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/outbound.h"
+#include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
 #include <string.h>
@@ -58,6 +59,7 @@ void inbound_refuse(struct connection *connection, uint16_t status, enum http_re
 {
     bool head_only = connection->input && connection->input->request.method == HTTP_HEAD;
 
+    tally_refused(connection->source->counters, status, reason);
     access_log_refused(connection, status, reason);
     inbound_end(connection);
     connection->refused = true;
@@ -199,6 +201,7 @@ static void refuse_beyond_rate(struct connection *connection, uint32_t retry_aft
     const bool goes_on =
         request->keep_alive && !service.draining && !request->chunked && request->content_length <= here;
 
+    tally_refused(connection->source->counters, 429, REASON_RATE_LIMITED);
     access_log_refused(connection, 429, REASON_RATE_LIMITED);
     if (!goes_on) {
         inbound_end(connection);
@@ -217,6 +220,7 @@ static bool within_rate(struct connection *connection)
 
     if (rate_count(&service.rates, &source->network->rates, &source->address, service.now, &excess))
         return true;
+    tally_beyond_rate(source);
     if (!source->network->given.rate_shadow) {
         refuse_beyond_rate(connection, excess.retry_after_s);
         return false;
@@ -242,8 +246,7 @@ static void begin_body(struct connection *connection)
         http_chunked_begin(&input->chunked);
     admission_state(connection, GUEST_BODY);
     alarm_set(connection, DEADLINE_REQUEST);
-    if (input->request.expect_continue && input->request.minor > 0 && nothing_yet && !connection->ended &&
-        !outbound_continue(connection))
+    if (input->request.expect_continue && nothing_yet && !connection->ended && !outbound_continue(connection))
         return;
     go_on_with_body(connection);
 }
@@ -260,6 +263,7 @@ void inbound_process(struct connection *connection)
     }
     switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
     case HTTP_DONE:
+        tally_head(connection->source, request, input->bytes);
         if (!within_rate(connection))
             break;
         if (request->chunked || request->content_length > 0)
