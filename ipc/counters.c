@@ -3,14 +3,12 @@
  */
 #include "ipc/counters.h"
 
-#include "ipc/message.h"
 #include "ipc/reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -49,22 +47,10 @@ const struct counters *counters_view(int fd, uint32_t networks)
     return view == MAP_FAILED ? NULL : view;
 }
 
-struct counters *counters_map(int fd, uint32_t *networks)
+struct counters *counters_map(int fd, uint32_t networks)
 {
-    struct stat file;
-    if (fstat(fd, &file) != 0)
-        return NULL;
-    size_t size = (size_t)file.st_size, most = counters_size(MESSAGE_NETWORKS);
-    if (file.st_size <= 0 || size > most || size % sizeof(struct counters) != 0 ||
-        fcntl(fd, F_GET_SEALS) != SEALS) {
-        errno = EBADF;
-        return NULL;
-    }
-    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED)
-        return NULL;
-    *networks = (uint32_t)(size / sizeof(struct counters));
-    return map;
+    void *map = mmap(NULL, counters_size(networks), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return map == MAP_FAILED ? NULL : map;
 }
 
 void counters_copy(const struct counters *from, struct counters *out)
@@ -81,7 +67,7 @@ void counters_begin(struct counters *counters, const char uuid[NETWORK_UUID_SIZE
         memset(counters, 0, sizeof(*counters));
         memcpy(counters->uuid, uuid, NETWORK_UUID_SIZE);
     }
-    counters->open = 0;
+    counters->open_now = 0;
     counters->queued = 0;
     counters->in_flight = 0;
 }

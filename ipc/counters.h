@@ -27,7 +27,7 @@
 struct counters {
     char uuid[NETWORK_UUID_SIZE];         /* of the network that the numbers are about; zero-filled */
     uint64_t connections;                 /* accepted */
-    uint64_t open;                        /* accepted and not closed: now */
+    uint64_t open_now;                    /* accepted and not closed: now */
     uint64_t requests[COUNTERS_CLASSES];  /* answered, by class of the status */
     uint64_t refused[COUNTERS_REASONS];   /* requests and connections that went wrong, by reason */
     uint64_t spoofs;                      /* requests with a header that only the proxy may set */
@@ -68,10 +68,10 @@ const struct counters *counters_view(int fd, uint32_t networks);
 /**
  * Map it to be counted in. (The worker, before it is confined.)
  *
- * @param networks how many there is room for; written on success
- * @return the first network's; NULL with errno set, EBADF where it is not what counters_make() makes
+ * @param networks as many as it was made for: a worker's settings.max_networks
+ * @return the first network's; NULL with errno set
  */
-struct counters *counters_map(int fd, uint32_t *networks);
+struct counters *counters_map(int fd, uint32_t networks);
 
 /** Take a copy of one network's numbers while they are being counted. */
 void counters_copy(const struct counters *from, struct counters *out);

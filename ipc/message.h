@@ -52,6 +52,8 @@ enum message_type {
     MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): MSG_LOG, please */
     /* child -> parent: it could not start, or the nursery could not start the worker in .slot */
     MSG_FAILED, /* .step and .status (errno) */
+    /* parent -> worker, before its settings or not at all */
+    MSG_COUNTERS, /* memory to count in (counters.h), as a descriptor */
     MSG_COUNT
 };
 

@@ -11,17 +11,15 @@ static volatile sig_atomic_t reload;
 
 static void on_signal(int number)
 {
-    if (number == SIGHUP)
-        reload = 1;
-    else if (number == SIGTERM || number == SIGINT)
+    if (number == SIGTERM || number == SIGINT)
         wish = WISH_END;
     else if (number != SIGCHLD && wish == WISH_NONE)
         wish = WISH_DRAIN;
 }
 
-bool signals_hold(bool reloads)
+bool signals_hold(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD, SIGHUP};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t held;
     sigemptyset(&held);
@@ -31,11 +29,26 @@ bool signals_hold(bool reloads)
             return false;
     }
     action.sa_handler = SIG_IGN;
-    return sigaction(SIGPIPE, &action, NULL) == 0 && (reloads || sigaction(SIGHUP, &action, NULL) == 0) &&
+    return sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0 &&
            sigprocmask(SIG_SETMASK, &held, NULL) == 0;
 }
 
-/* Signals are held back here, so none gets lost between the two. */
+static void on_reload(int number)
+{
+    (void)number;
+    reload = 1;
+}
+
+bool signals_hold_reload(void)
+{
+    struct sigaction action = {.sa_handler = on_reload};
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGHUP);
+    return sigprocmask(SIG_BLOCK, &held, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0;
+}
+
+/* It is held back here, so none gets lost between the two. */
 bool signals_reload(void)
 {
     const bool asked = reload != 0;

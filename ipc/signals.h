@@ -16,12 +16,18 @@ enum signal_wish {
 };
 
 /**
- * Catch those signals and SIGCHLD, ignore SIGPIPE and, unless `reloads`, SIGHUP, and hold all back from now
- * on.
+ * Catch those signals and SIGCHLD, ignore SIGPIPE and SIGHUP, and hold all back from now on.
  *
  * @return false with errno set
  */
-bool signals_hold(bool reloads);
+bool signals_hold(void);
+
+/**
+ * Catch SIGHUP as well, after signals_hold(), and hold it back in the same way.
+ *
+ * @return false with errno set
+ */
+bool signals_hold_reload(void);
 
 /** Has SIGHUP come since this was asked last? */
 bool signals_reload(void);

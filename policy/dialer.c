@@ -29,20 +29,5 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "the end, when the parent is gone"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_reports[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_reports                               \
-    }
-    DELTA(write),        DELTA(getpid),      DELTA(gettid),      DELTA(tgkill),   DELTA(rt_sigprocmask),
-    DELTA(rt_sigaction), DELTA(sigaltstack), DELTA(sched_yield), DELTA(readlink), DELTA(openat),
-    DELTA(open),         DELTA(futex),       DELTA(mmap),        DELTA(munmap),
-};
-#define MORE LINES(more)
-#else
-#define MORE NO_LINES
-#endif
-
-const struct policy policy_dialer = {"dialer", LINES(lines), NO_LINES, MORE};
+MORE_WHERE_SANITIZED(DELTA(write), DELTA(readlink), DELTA(openat), DELTA(open), DELTA(mmap));
+POLICY(dialer, lines);

@@ -97,25 +97,8 @@ static const struct policy_line by_dialer_with_reader[] = {
 #endif
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_sanitizers[] = "sanitizers: start, print a report and stop";
-/* The sanitizers' runtimes start their own way, and are inherited by the worker that a sanitized nursery
- * forks. */
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
-    }
-    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
-    DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
-    DELTA(mremap),      DELTA(munmap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
-};
-#define MORE LINES(more)
-#else
-#define MORE NO_LINES
-#endif
-
-const struct policy policy_nursery = {"nursery", LINES(lines), LINES(by_socket), MORE};
-const struct policy policy_nursery_dialed = {"nursery_dialed", LINES(lines), LINES(by_dialer), MORE};
-const struct policy policy_nursery_reload = {"nursery_reload", LINES(lines), LINES(by_dialer_with_reader),
-                                             MORE};
+/* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
+MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
+POLICY_BY(nursery, lines, by_socket);
+POLICY_BY(nursery_dialed, lines, by_dialer);
+POLICY_BY(nursery_reload, lines, by_dialer_with_reader);

@@ -48,21 +48,6 @@ static const struct policy_line for_reload[] = {
            INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC), INT(2, 0)),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_sanitizers[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
-    }
-    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
-    DELTA(sigaltstack), DELTA(sched_yield), DELTA(open),   DELTA(readlink),       DELTA(madvise),
-    DELTA(mmap),        DELTA(munmap),      DELTA(futex),  DELTA(prctl),          DELTA(lseek),
-};
-#define MORE LINES(more)
-#else
-#define MORE NO_LINES
-#endif
-
-const struct policy policy_parent = {"parent", LINES(lines), NO_LINES, MORE};
-const struct policy policy_parent_reload = {"parent_reload", LINES(lines), LINES(for_reload), MORE};
+MORE_WHERE_SANITIZED(DELTA(open), DELTA(readlink), DELTA(madvise), DELTA(mmap), DELTA(prctl), DELTA(lseek));
+POLICY(parent, lines);
+POLICY_BY(parent_reload, lines, for_reload);

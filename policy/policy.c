@@ -6,10 +6,11 @@
 
 const struct policy *policy_of(enum policy_role role)
 {
-    static const struct policy *const roles[POLICY_ROLE_COUNT] = {
-        &policy_parent,        &policy_nursery,        &policy_worker,        &policy_reader,
-        &policy_reader_host,   &policy_nursery_dialed, &policy_worker_dialed, &policy_dialer,
-        &policy_parent_reload, &policy_nursery_reload};
+    static const struct policy *const roles[] = {
+#define ROLE(id, name) &policy_##name,
+        METAWARD_ROLES(ROLE)
+#undef ROLE
+    };
     return roles[role];
 }
 

@@ -75,20 +75,34 @@
 #define LINES(table) table, sizeof(table) / sizeof((table)[0])
 #define NO_LINES     NULL, 0
 
+/* Calls of sanitized builds only. What every process needs there, its runtimes' start, shadow memory and
+ * reports, stands here once; what one process needs besides is said with its policy. */
+#ifdef METAWARD_SANITIZED
+#define DELTA(call)                                                                                          \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .delta = true, .why = "sanitizers: start, print a report, stop" \
+    }
+#define DELTA_OF_ALL                                                                                         \
+    DELTA(getpid), DELTA(gettid), DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),                 \
+        DELTA(sigaltstack), DELTA(sched_yield), DELTA(futex), DELTA(munmap)
+#define MORE_WHERE_SANITIZED(...) static const struct policy_line more[] = {DELTA_OF_ALL, __VA_ARGS__}
+#define MORE                      LINES(more)
+#else
+#define MORE_WHERE_SANITIZED(...) _Static_assert(true, "the shipped policy has no further lines")
+#define MORE                      NO_LINES
+#endif
+#define POLICY(role, lines) const struct policy policy_##role = {#role, LINES(lines), NO_LINES, MORE}
+/* Of two roles that reach the agent in different ways. */
+#define POLICY_BY(role, lines, way)                                                                          \
+    const struct policy policy_##role = {#role, LINES(lines), LINES(way), MORE}
+
 /* Linux 6.10; not in every libc's list of numbers. */
 #ifndef SYS_mseal
 #define SYS_mseal 462
 #endif
 
-extern const struct policy policy_parent;
-extern const struct policy policy_nursery;
-extern const struct policy policy_worker;
-extern const struct policy policy_reader;
-extern const struct policy policy_reader_host;
-extern const struct policy policy_nursery_dialed;
-extern const struct policy policy_worker_dialed;
-extern const struct policy policy_dialer;
-extern const struct policy policy_parent_reload;
-extern const struct policy policy_nursery_reload;
+#define ROLE(id, name) extern const struct policy policy_##name;
+METAWARD_ROLES(ROLE)
+#undef ROLE
 
 #endif

@@ -49,30 +49,6 @@ static const struct policy_line by_dialer[] = {
            INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_reports[] = "sanitizers: print a report and stop";
-static const char for_shadow[] = "sanitizers: shadow memory and quarantine";
-/* What the sanitizers' runtimes need to find and tell an error. Printed by --print-policy and at every start.
- */
-static const struct policy_line more[] = {
-    {.number = SYS_write, .name = "write", .delta = true, .why = for_reports},
-    {.number = SYS_getpid, .name = "getpid", .delta = true, .why = for_reports},
-    {.number = SYS_gettid, .name = "gettid", .delta = true, .why = for_reports},
-    {.number = SYS_tgkill, .name = "tgkill", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigprocmask, .name = "rt_sigprocmask", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigaction, .name = "rt_sigaction", .delta = true, .why = for_reports},
-    {.number = SYS_sigaltstack, .name = "sigaltstack", .delta = true, .why = for_reports},
-    {.number = SYS_sched_yield, .name = "sched_yield", .delta = true, .why = for_reports},
-    {.number = SYS_readlink, .name = "readlink", .delta = true, .why = for_reports},
-    {.number = SYS_openat, .name = "openat", .delta = true, .why = for_reports},
-    {.number = SYS_open, .name = "open", .delta = true, .why = for_reports},
-    {.number = SYS_futex, .name = "futex", .delta = true, .why = for_shadow},
-    {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_shadow},
-};
-#define MORE LINES(more)
-#else
-#define MORE NO_LINES
-#endif
-
-const struct policy policy_worker = {"worker", LINES(lines), LINES(by_socket), MORE};
-const struct policy policy_worker_dialed = {"worker_dialed", LINES(lines), LINES(by_dialer), MORE};
+MORE_WHERE_SANITIZED(DELTA(write), DELTA(readlink), DELTA(openat), DELTA(open));
+POLICY_BY(worker, lines, by_socket);
+POLICY_BY(worker_dialed, lines, by_dialer);

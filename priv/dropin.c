@@ -12,6 +12,7 @@
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/reload.h"
+#include "priv/lease/enter.h"
 #include "priv/reading.h"
 
 #include <errno.h>
@@ -91,9 +92,9 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     *status = read_file(&options, config);
     if (*status >= 0)
         return false;
-    *status = 0;
     tell_old(&options);
-    return true;
+    *status = geteuid() == 0 && !config->host_proxy ? lease_enter(config, argv) : 0;
+    return *status == 0;
 }
 
 int frontend_status(int step)

@@ -244,7 +244,7 @@ static int begin(void)
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
     if (step != 0)
         return step;
-    if (!signals_hold(reload_allowed()))
+    if (!signals_hold() || (reload_allowed() && !signals_hold_reload()))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     bool dialed = settings_dialed(&self.config->worker);
     const struct confinement confinement = {.uid = self.facts.uid,

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-PRODUCT = ["priv", "priv/host", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy"]
+PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
 PARENT_LINES = 1000

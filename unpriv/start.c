@@ -158,12 +158,14 @@ static int await_line(void)
 }
 
 /* Memory, the agent's address, the event loop: everything that still needs to ask the kernel for something.
- */
-static int prepare(const struct settings *settings)
+ * `counters` is -1 where there is nothing to count in; its number is epoll's afterwards. */
+static int prepare(const struct settings *settings, int counters)
 {
     static struct event channel_event;
     log_on_broken(on_log_broken);
     if (!serve_reserve(settings))
+        return STEP_MEMORY;
+    if (counters >= 0 && (!serve_counters(settings, counters) || close(counters) != 0))
         return STEP_MEMORY;
     if (!settings_dialed(settings) && !backend_pin(settings->backend))
         return STEP_BACKEND_ADDRESS;
@@ -181,7 +183,10 @@ int start_worker(void)
     channel_begin(&channel, CHANNEL_FD);
     if (!start_await(&channel, phase, &received))
         return start_failed(STEP_CHANNEL);
-    int step = prepare(&received.message.body.settings);
+    int counters = received.message.type == MSG_COUNTERS ? received.fds[0] : -1;
+    if ((counters >= 0 && !start_await(&channel, phase, &received)) || received.message.type != MSG_SETTINGS)
+        return start_failed(STEP_CHANNEL);
+    int step = prepare(&received.message.body.settings, counters);
     if (step == 0)
         step = confine(settings_dialed(&received.message.body.settings));
     if (step != 0)

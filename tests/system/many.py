@@ -12,7 +12,7 @@ from harness import PATIENCE, SANITIZED, WORKER, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
-SOURCES = ["ipc/%s.c" % name for name in "address channel listen message network packet settings steps text".split()] + \
+SOURCES = ["ipc/%s.c" % name for name in "address channel counters listen message network packet reason settings steps text".split()] + \
           ["policy/%s.c" % name for name in "confine lockdown landlock netns".split()]
 NEUTRON_NETWORK, NEUTRON_ROUTER, OVN_NETWORK, OVN_ROUTER = range(1, 5)
 
@@ -34,11 +34,14 @@ def uuid_of(number):
 
 
 class Worker:
-    """A worker of the real executable. Settings are named as in ipc/settings.h; log lines are in `lines`."""
+    """A worker of the real executable. Settings are named as in ipc/settings.h; log lines are in `lines`.
 
-    def __init__(self, agent, **settings):
+    It counts for as many networks as `counted` says.
+    """
+
+    def __init__(self, agent, counted=0, **settings):
         words = [str(word) for item in settings.items() for word in item]
-        self.command = [compiled(), WORKER, agent.directory, *words]
+        self.command = [compiled(), WORKER, agent.directory, str(counted), *words]
         self.lines, self.said = [], []
 
     def __enter__(self):
@@ -97,6 +100,14 @@ class Worker:
     def serve(self):
         self.tell("serve")
         self.wait_word("serving")
+
+    def counters(self, number):
+        """What is counted for a network: a dictionary of numbers, and its uuid."""
+        before = sum(1 for word, _ in self.said if word == "count")
+        self.tell("count %d" % number)
+        words = [rest for word, rest in self.said if word == "count"][before].split()
+        pairs = dict(word.split("=", 1) for word in words)
+        return {name: value if name == "uuid" else int(value) for name, value in pairs.items()}
 
     def end(self):
         """Wait for the worker's end; its exit status, or the negative signal."""

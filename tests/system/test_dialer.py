@@ -278,7 +278,7 @@ def test_requests_in_flight_are_finished_when_told_to_end(tenant):
 def test_the_dialers_death_ends_all_with_a_status_of_its_own(tenant, proxy):
     pids = [proxy.dialer, proxy.nursery, proxy.worker]
     os.kill(proxy.dialer, signal.SIGKILL)
-    assert proxy.process.wait(20) == 45
+    assert proxy.process.wait(20) == 46
     wait_for("all to be gone", lambda: gone(*pids))
     assert "cannot keep the dialer running" in "\n".join(proxy.lines)
 
@@ -383,10 +383,10 @@ def test_43_a_name_that_nobody_knows():
     assert status == 43 and "cannot look up the agent's name: no-such-name.invalid: E" in said
 
 
-def test_44_the_dialer_can_not_be_started():
+def test_45_the_dialer_can_not_be_started():
     inject = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:error=EAGAIN:when=1"]
     status, said = fails("127.0.0.1:80", under=inject)
-    assert status == 44 and "cannot start the dialer: EAGAIN" in said
+    assert status == 45 and "cannot start the dialer: EAGAIN" in said
 
 
 class NameServer:

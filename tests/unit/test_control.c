@@ -54,7 +54,7 @@ static void good_reply(struct control_reply *reply, uint16_t type)
         break;
     case CONTROL_COUNTERS:
         strcpy(reply->body.counters.uuid, UUID);
-        reply->body.counters.open = UINT64_MAX;
+        reply->body.counters.open_now = UINT64_MAX;
         break;
     case CONTROL_WORKER:
         reply->body.worker.pid = 4711;

@@ -112,7 +112,7 @@ static bool uses_byte(uint16_t type, size_t at)
 static void good_ones(void **state)
 {
     static const unsigned descriptors[MSG_COUNT] = {
-        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_LINE] = 1};
+        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_COUNTERS] = 1, [MSG_LINE] = 1};
 
     (void)state;
     for (uint16_t type = 1; type < MSG_COUNT; type++) {
@@ -261,7 +261,7 @@ static void phases(void **state)
         {PHASE_PARENT_WORKER_READY, 1U << MSG_SERVING | 1U << MSG_FAILED},
         {PHASE_PARENT_WORKER, 1U << MSG_LOG_BROKEN},
         {PHASE_NURSERY, 1U << MSG_SPAWN | 1U << MSG_KILL},
-        {PHASE_WORKER_START, 1U << MSG_SETTINGS},
+        {PHASE_WORKER_START, 1U << MSG_COUNTERS | 1U << MSG_SETTINGS},
         {PHASE_WORKER_LINE, 1U << MSG_LINE},
         {PHASE_DIALER_START, 1U << MSG_DIAL},
         {PHASE_DIALER, 1U << MSG_LINE},

@@ -12,6 +12,7 @@
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/inbound.h"
 #include "unpriv/worker/outbound.h"
+#include "unpriv/worker/tally.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static bool make_room(void)
     victim = find_victim();
     if (!victim)
         return false;
+    tally_refused(victim->source->counters, 0, REASON_EVICTED);
     access_log_evicted(victim);
     admission_close(victim);
     return true;
@@ -104,6 +106,7 @@ void admission_open(int fd, struct worker_network *network, const struct address
     struct connection *connection, *idle;
 
     if (!source) {
+        tally_refused(network->counters, 0, REASON_TABLE_FULL);
         access_log_turned_away(network, address, REASON_TABLE_FULL);
         close(fd);
         return;
@@ -115,6 +118,7 @@ void admission_open(int fd, struct worker_network *network, const struct address
     connection->list = SOURCE_PARKED;
     list_append(&source->connections[SOURCE_PARKED], &connection->by_source);
     alarm_set(connection, DEADLINE_REQUEST);
+    tally_opened(source);
     idle = first_in(source, SOURCE_IDLE);
     if (source->served >= service.settings.max_connections_per_source && idle)
         admission_close(idle); /* and so the new one takes its place */
@@ -141,6 +145,7 @@ void admission_close(struct connection *connection)
     if (connection->list != SOURCE_PARKED)
         source->served--;
     pool_give(&service.connections, connection);
+    tally_closed(source);
     if (source->count > 1)
         unpark(source);
     source_leave(&service.sources, source);

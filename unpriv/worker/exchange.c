@@ -4,6 +4,7 @@
 #include "unpriv/worker/exchange.h"
 
 #include "unpriv/worker/access_log.h"
+#include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
 #include <string.h>
@@ -31,6 +32,7 @@ void exchange_drop(struct exchange *exchange)
 void exchange_end(struct exchange *exchange)
 {
     upstream_leave(exchange);
+    tally_exchange(exchange);
     access_log_exchange(exchange);
     exchange_drop(exchange);
 }

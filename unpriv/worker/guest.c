@@ -10,6 +10,7 @@
 #include "unpriv/worker/outbound.h"
 #include "unpriv/worker/relay.h"
 #include "unpriv/worker/service.h"
+#include "unpriv/worker/tally.h"
 
 #include <errno.h>
 
@@ -140,9 +141,11 @@ static void on_slow_request(struct connection *connection)
     } else if (inbound_started(connection)) {
         inbound_refuse(connection, 408, REASON_HEAD_SLOW);
     } else {
-        if (connection->state == GUEST_PARKED)
+        if (connection->state == GUEST_PARKED) {
+            tally_refused(connection->source->counters, 0, REASON_TABLE_FULL);
             access_log_turned_away(connection->source->network, &connection->source->address,
                                    REASON_TABLE_FULL);
+        }
         admission_close(connection);
     }
 }

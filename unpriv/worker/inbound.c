@@ -11,6 +11,7 @@
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/outbound.h"
 #include "unpriv/worker/own_path.h"
+#include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
 #include <string.h>
@@ -55,11 +56,17 @@ bool inbound_started(const struct connection *connection)
     return false;
 }
 
+static void tell_refused(const struct connection *connection, uint16_t status, enum http_reason reason)
+{
+    tally_refused(connection->source->counters, status, reason);
+    access_log_refused(connection, status, reason);
+}
+
 void inbound_refuse(struct connection *connection, uint16_t status, enum http_reason reason)
 {
     bool head_only = connection->input && connection->input->request.method == HTTP_HEAD;
 
-    access_log_refused(connection, status, reason);
+    tell_refused(connection, status, reason);
     inbound_end(connection);
     connection->refused = true;
     outbound_own(connection, status, false, head_only);
@@ -240,7 +247,7 @@ static bool is_for_agent(struct connection *connection)
             answer_here(connection, 200, 0);
         return !asks;
     case OWN_STATS:
-        access_log_refused(connection, 403, REASON_STATS);
+        tell_refused(connection, 403, REASON_STATS);
         answer_here(connection, 403, 0);
         return false;
     default:
@@ -256,8 +263,9 @@ static bool within_rate(struct connection *connection)
 
     if (rate_count(&service.rates, &source->network->rates, &source->address, service.now, &excess))
         return true;
+    tally_beyond_rate(source);
     if (!source->network->given.rate_shadow) {
-        access_log_refused(connection, 429, REASON_RATE_LIMITED);
+        tell_refused(connection, 429, REASON_RATE_LIMITED);
         answer_here(connection, 429, excess.retry_after_s);
         return false;
     }
@@ -282,8 +290,7 @@ static void begin_body(struct connection *connection)
         http_chunked_begin(&input->chunked);
     admission_state(connection, GUEST_BODY);
     alarm_set(connection, DEADLINE_REQUEST);
-    if (input->request.expect_continue && input->request.minor > 0 && nothing_yet && !connection->ended &&
-        !outbound_continue(connection))
+    if (input->request.expect_continue && nothing_yet && !connection->ended && !outbound_continue(connection))
         return;
     go_on_with_body(connection);
 }
@@ -300,6 +307,7 @@ void inbound_process(struct connection *connection)
     }
     switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
     case HTTP_DONE:
+        tally_head(connection->source, request, input->bytes);
         if (!is_for_agent(connection) || !within_rate(connection))
             break;
         if (request->chunked || request->content_length > 0)

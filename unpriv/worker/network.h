@@ -8,6 +8,7 @@
 #ifndef METAWARD_UNPRIV_WORKER_NETWORK_H
 #define METAWARD_UNPRIV_WORKER_NETWORK_H
 
+#include "ipc/counters.h"
 #include "ipc/network.h"
 #include "unpriv/worker/list.h"
 #include "unpriv/worker/rate.h"
@@ -20,6 +21,7 @@ struct worker_network {
     struct list listeners;           /* by their `by_network` */
     struct list sources;             /* by their `by_network` */
     struct rate_share rates;
+    struct counters *counters; /* NULL: nothing is counted */
 };
 
 struct network_table {

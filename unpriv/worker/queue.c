@@ -3,6 +3,16 @@
  */
 #include "unpriv/worker/queue.h"
 
+#include "ipc/counters.h"
+
+static void tally(const struct source *source, int more_queued, int more_in_flight)
+{
+    if (!source->counters)
+        return;
+    counters_add(&source->counters->queued, (uint64_t)more_queued);
+    counters_add(&source->counters->in_flight, (uint64_t)more_in_flight);
+}
+
 static void leave_round(struct queue *queue, struct source *source)
 {
     if (!source->in_round)
@@ -24,6 +34,7 @@ void queue_push(struct queue *queue, struct waiter *waiter, struct source *sourc
 {
     waiter->source = source;
     list_append(&source->waiting, &waiter->node);
+    tally(source, 1, 0);
     join_round(queue, source);
 }
 
@@ -39,6 +50,7 @@ struct waiter *queue_take(struct queue *queue)
     list_remove(&source->waiting, node);
     queue->in_flight++;
     source->in_flight++;
+    tally(source, -1, 1);
     leave_round(queue, source);
     join_round(queue, source);
     return list_owner(node, struct waiter, node);
@@ -50,6 +62,7 @@ void queue_put_back(struct queue *queue, struct waiter *waiter)
 
     queue->in_flight--;
     source->in_flight--;
+    tally(source, 1, -1);
     list_prepend(&source->waiting, &waiter->node);
     leave_round(queue, source);
     list_prepend(&queue->round, &source->turn);
@@ -61,6 +74,7 @@ void queue_withdraw(struct queue *queue, struct waiter *waiter)
     struct source *source = waiter->source;
 
     list_remove(&source->waiting, &waiter->node);
+    tally(source, -1, 0);
     if (list_empty(&source->waiting))
         leave_round(queue, source);
 }
@@ -69,5 +83,6 @@ void queue_done(struct queue *queue, struct source *source)
 {
     queue->in_flight--;
     source->in_flight--;
+    tally(source, 0, -1);
     join_round(queue, source);
 }

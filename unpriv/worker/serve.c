@@ -12,6 +12,7 @@
 #include "unpriv/worker/listener.h"
 #include "unpriv/worker/loop.h"
 #include "unpriv/worker/service.h"
+#include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
 #define OTHER_DESCRIPTORS                                                                                    \
@@ -35,6 +36,11 @@ static void take_limits(const struct settings *settings)
     service.input_space = settings->max_head + settings->max_body + INPUT_SLACK;
     service.queue.most = settings->max_in_flight;
     service.queue.most_per_source = settings->max_in_flight_per_source;
+}
+
+bool serve_counters(const struct settings *settings, int fd)
+{
+    return tally_begin(fd, settings->max_networks);
 }
 
 bool serve_reserve(const struct settings *settings)
@@ -75,6 +81,8 @@ bool serve_network(uint32_t number, const struct network *given)
     if (!network)
         return false;
     network->given = *given;
+    if (!network->counters)
+        network->counters = tally_network(number, given);
     network_log_name(given, service.settings.log_target == LOG_TO_SYSLOG, network->log_name);
     rate_limits(&service.rates, &network->rates, given->rate, number);
     return true;
@@ -102,6 +110,8 @@ bool serve_remove(uint32_t number)
     listener_remove_all(network);
     admission_remove(network);
     rate_forget(&service.rates, &network->rates);
+    if (network->counters)
+        counters_end(network->counters);
     network_give(network);
     service_settle();
     return true;

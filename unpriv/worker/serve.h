@@ -18,6 +18,15 @@
 struct event_base;
 
 /**
+ * Count in the memory that the parent made for as many networks as the settings allow (ipc/counters.h).
+ * Before serve_events(), or never.
+ *
+ * @param fd stays the caller's
+ * @return false with errno set
+ */
+bool serve_counters(const struct settings *settings, int fd);
+
+/**
  * Reserve all memory that the limits in the settings can need, and make the hash key.
  *
  * @param settings validated; copied

@@ -42,6 +42,7 @@ static struct source *make(struct source_table *table, struct source **slot, str
         return NULL;
     memset(source, 0, sizeof(*source));
     source->network = network;
+    source->counters = network->counters;
     list_append(&network->sources, &source->by_network);
     source->address = *address;
     length = address_format_ip(address, source->text);

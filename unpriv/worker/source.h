@@ -26,10 +26,12 @@ enum source_list {
 };
 
 struct worker_network;
+struct counters;
 
 struct source {
     struct source *next; /* in the same hash slot */
     struct worker_network *network;
+    struct counters *counters; /* of the network; NULL: nothing is counted */
     struct list_node by_network;
     struct list_node by_count;
     struct list_node turn; /* in the queue's round, where `in_round` */

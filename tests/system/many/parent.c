@@ -2,7 +2,7 @@
  * A parent that does what it is told, line by line: the real nursery and the real worker serve whatever
  * networks a test wants.
  *
- *     parent WORKER DIRECTORY [SETTING NUMBER]...
+ *     parent WORKER DIRECTORY COUNTED [SETTING NUMBER]...
  *
  * It starts the nursery and one worker as metawardd does, with the agent's socket "metadata_proxy" in
  * DIRECTORY, and says "ready PID". Then it reads lines from its standard input, sends each as a message and
@@ -11,11 +11,15 @@
  *     network NUMBER IDENTITY UUID TAG|- LIMIT PERIOD_S     MSG_NETWORK
  *     listen SLOT NUMBER ADDRESS NAMESPACE                  MSG_LISTENER, of a new socket in there
  *     unlisten SLOT, remove NUMBER, serve, drain
+ *     count NUMBER                                          what was counted for it, where COUNTED is not 0
  *
- * In between come "serving", "log LINE" and, last of all, "exited STATUS". The worker ends with its input.
+ * In between come "serving", "log LINE", "count NAME=NUMBER..." and, last of all, "exited STATUS". The worker
+ * ends with its input.
  */
 #include "ipc/channel.h"
+#include "ipc/counters.h"
 #include "ipc/listen.h"
+#include "ipc/reason.h"
 #include "ipc/text.h"
 #include "policy/confine.h"
 #include "policy/descriptors.h"
@@ -39,6 +43,7 @@ enum { POLL_INPUT, POLL_NURSERY, POLL_WORKER, POLL_LOG, POLL_COUNT };
 static struct channel nursery, worker;
 static uint32_t worker_phase = PHASE_PARENT_WORKER_START;
 static int log_end, home;
+static const struct counters *counters; /* NULL: the worker counts nothing */
 
 static void say(const char *word, long number)
 {
@@ -118,7 +123,40 @@ static void start_nursery(const char *executable, const char *directory, const s
     channel_begin(&nursery, ends[0]);
 }
 
-static void start_worker(const struct settings *settings)
+/* Memory for so many networks. */
+static void hand_counters(uint32_t networks)
+{
+    struct message message;
+    int fd = counters_make(networks);
+
+    if (fd < 0 || (counters = counters_view(fd, networks)) == NULL)
+        err(1, "counters");
+    message_begin(&message, MSG_COUNTERS);
+    tell(&worker, &message, &fd);
+    close(fd);
+}
+
+static void say_counters(uint32_t number)
+{
+    struct counters now;
+
+    counters_copy(&counters[number], &now);
+    printf("count uuid=%s connections=%lu open=%lu spoofs=%lu rate_limited=%lu queued=%lu in_flight=%lu "
+           "latency_ms=%lu",
+           now.uuid, now.connections, now.open_now, now.spoofs, now.rate_limited, now.queued, now.in_flight,
+           now.latency_ms);
+    for (unsigned i = 0; i < COUNTERS_CLASSES; i++)
+        printf(" class%u=%lu", i, now.requests[i]);
+    for (unsigned i = 0; i < COUNTERS_LATENCIES; i++)
+        printf(" to%u=%lu", counters_latency_most[i], now.latency[i]);
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        if (now.refused[i] != 0)
+            printf(" %s=%lu", http_reason_id(i), now.refused[i]);
+    puts("");
+    fflush(stdout);
+}
+
+static void start_worker(const struct settings *settings, uint32_t counted)
 {
     struct received received;
     struct message message;
@@ -133,6 +171,8 @@ static void start_worker(const struct settings *settings)
     close(logs[1]);
     log_end = logs[0];
     channel_begin(&worker, ends[0]);
+    if (counted != 0)
+        hand_counters(counted);
     message_begin(&message, MSG_SETTINGS);
     message.body.settings = *settings;
     tell(&worker, &message, NULL);
@@ -167,8 +207,12 @@ static void obey(const char *line)
     struct message message;
     struct network *network = &message.body.network;
     char uuid[64], tag[128], address[128], namespace[256];
-    unsigned identity, slot;
+    unsigned identity, slot, number;
 
+    if (sscanf(line, "count %u", &number) == 1) {
+        say_counters(number);
+        return;
+    }
     message_begin(&message, MSG_NETWORK);
     if (sscanf(line, "network %u %u %63s %127s %u %u", &message.network, &identity, uuid, tag,
                &network->rate[0].limit, &network->rate[0].period_s) == 6) {
@@ -251,15 +295,15 @@ int main(int argc, char **argv)
     struct settings settings;
 
     home = netns_open("/proc/self/ns/net");
-    if (home < 0 || argc < 3 || chdir("/") != 0)
-        err(1, "usage: parent WORKER DIRECTORY [SETTING NUMBER]...");
+    if (home < 0 || argc < 4 || chdir("/") != 0)
+        err(1, "usage: parent WORKER DIRECTORY COUNTED [SETTING NUMBER]...");
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see what is left */
     settings_default(&settings);
     strcpy(settings.backend, "/metadata_proxy");
-    for (int i = 3; i + 1 < argc; i += 2)
+    for (int i = 4; i + 1 < argc; i += 2)
         set(&settings, argv[i], argv[i + 1]);
     start_nursery(argv[1], argv[2], &settings);
-    start_worker(&settings);
+    start_worker(&settings, (uint32_t)strtoul(argv[3], NULL, 10));
     for (;;) {
         struct pollfd polled[POLL_COUNT] = {[POLL_INPUT] = {.fd = STDIN_FILENO, .events = POLLIN},
                                             [POLL_NURSERY] = {.fd = nursery.fd, .events = POLLIN},
