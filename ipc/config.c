@@ -149,7 +149,7 @@ static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE]
     }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
-    config->network.identity = identity_header_of(config->ovn, config->given_router);
+    config->network.identity = (uint8_t)identity_header_of(config->ovn, config->given_router);
     return true;
 }
 
