@@ -230,8 +230,9 @@ def test_the_same_for_an_agent_over_tcp(tenant, tmp_path):
 
 
 def test_no_table_is_left_out():
-    """Those of the readers are in test_reader.py and test_host_config.py, the lease's in test_lease.py."""
-    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease"}
+    """Those of the readers are in test_reader.py and test_host_config.py, the lease's in test_lease.py,
+    the host daemon's in test_host_policy.py."""
+    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host"}
 
 
 def test_lines_that_claim_to_be_unused_are_few_and_say_why():
