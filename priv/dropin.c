@@ -14,6 +14,7 @@
 #include "policy/reload.h"
 #include "priv/lease/enter.h"
 #include "priv/reading.h"
+#include "priv/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -100,4 +101,10 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
 int frontend_status(int step)
 {
     return step == 0 ? 0 : 1;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    return supervise(config, prepared, milestones);
 }
