@@ -27,6 +27,7 @@
 #include "unpriv/http/chunked.h"
 #include "unpriv/http/request.h"
 #include "unpriv/worker/deadlines.h"
+#include "unpriv/worker/instances.h"
 #include "unpriv/worker/network.h"
 #include "unpriv/worker/queue.h"
 #include "unpriv/worker/rate.h"
@@ -91,6 +92,8 @@ struct exchange {
     uint8_t relay;   /* enum answer_relay */
     uint8_t minor;
     bool waiting;    /* in the queue */
+    bool dialing;    /* in the list of those that the dialer has been asked for (dialing.h) */
+    bool connecting; /* fd is there, but the connection may not stand yet, and nothing has been sent */
     bool head_only;  /* HEAD */
     bool keep_alive; /* the guest wants to go on */
     bool head_done;  /* the answer's head is on its way to the guest */
@@ -127,6 +130,7 @@ struct service {
     struct pool exchanges;
     struct pool requests;
     struct network_table networks;
+    struct instance_table instances;
     struct source_table sources;
     struct rate_table rates;
     struct queue queue;
