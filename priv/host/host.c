@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
@@ -113,7 +114,7 @@ static void on_nursery(struct watch *watch, uint32_t events)
 /* The first worker serves: give up every power but the two that networks need, and most system calls. */
 static int settle(void)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
@@ -165,7 +166,7 @@ static int begin_nursery(void)
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, "host");
+    self.nursery_pid = launch_nursery(&confinement, config->common.worker.log_tag);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);
