@@ -205,6 +205,8 @@ static void go_on_with_body(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     case HTTP_BAD:
         break;
@@ -321,6 +323,8 @@ void inbound_process(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     }
 }
