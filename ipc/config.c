@@ -12,6 +12,13 @@
 #define DEFAULT_STATE_PATH "/var/lib/neutron"
 #define DEFAULT_SOCKET     "/metadata_proxy" /* below the state path */
 
+/* No padding: two configurations are compared byte by byte. */
+_Static_assert(offsetof(struct config, given) ==
+                       offsetof(struct config, reserved) + sizeof(((struct config *)NULL)->reserved) &&
+                   sizeof(struct config) ==
+                       offsetof(struct config, no_padding) + sizeof(((struct config *)NULL)->no_padding),
+               "a configuration has no padding");
+
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
     size_t small;

@@ -46,7 +46,7 @@ static const struct policy_line lines[] = {
     PINNED(openat, "a namespace's name; /proc/PID/status of a new worker; to read only", INT(0, AT_FDCWD),
            BITS(2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH, 0)),
     BARE(read, "that status; which names came and went"),
-    BARE(newfstatat, "what a name stands for now; is the pid file still ours"),
+    BARE(newfstatat, "what a name stands for now"),
     PINNED(inotify_add_watch, "the directory of names, where it was not there before",
            INT(2, NETNS_NAMES_WATCH)),
     /* listeners */
@@ -70,8 +70,6 @@ static const struct policy_line lines[] = {
     BARE(close, "sockets, namespaces, channels"),
     BARE_UNUSED(clock_gettime, "when something is due",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
-    BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 
