@@ -33,6 +33,8 @@ enum control_request_type {
     CONTROL_HEALTH, /* a CONTROL_DAEMON, and a CONTROL_WORKER for each */
     CONTROL_DRAIN,  /* .uuid: of that network; empty: of all, and then the daemon ends */
     CONTROL_RELOAD, /* begun with the answer; over when `loads` of CONTROL_DAEMON has grown */
+    CONTROL_LEASE,  /* .spec, with a descriptor of the namespace: served as long as the connection is there;
+                       the  connection is for nothing else from then on */
     CONTROL_REQUEST_COUNT
 };
 

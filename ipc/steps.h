@@ -56,7 +56,8 @@
     STEP(STEP_CONFIGURATION, 41, "read the configuration", "correct the file; nothing was started")          \
     STEP(STEP_READER, 42, "run the reader of configurations", "install metaward whole, and as root")         \
     STEP(STEP_RESOLVE, 43, "look up the agent's name",                                                       \
-         "correct --metadata-address, or the host's name resolution")
+         "correct --metadata-address, or the host's name resolution")                                        \
+    STEP(STEP_LEASE, 44, "have the host daemon serve the network", "look at the host daemon's log, or end it")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

@@ -16,6 +16,14 @@
 #define READER_ANSWER_FD 1 /* SOCK_SEQPACKET to the parent */
 #define READER_NEXT_FD   3 /* a host's: the file that came last, closed before the next one is asked for */
 
+/* the holder of a lease: the connection to the host daemon, the network's namespace, what it holds, and where
+ * they are needed, the process that waits for the start's end, and its pid file */
+#define LEASE_CONTROL_FD 3
+#define LEASE_NETNS_FD   4
+#define LEASE_RECORD_FD  5
+#define LEASE_STARTER_FD 6
+#define LEASE_PIDFILE_FD 7
+
 /* Sanitized builds only: where the sanitizers write their reports. Above every number that the parent uses at
  * that time, below the smallest limit of settings_descriptors(). */
 #define REPORT_FD      31

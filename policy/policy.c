@@ -6,8 +6,11 @@
 
 const struct policy *policy_of(enum policy_role role)
 {
-    static const struct policy *const roles[POLICY_ROLE_COUNT] = {
-        &policy_parent, &policy_nursery, &policy_worker, &policy_reader, &policy_reader_host};
+    static const struct policy *const roles[] = {
+#define ROLE(id, name) &policy_##name,
+        METAWARD_ROLES(ROLE)
+#undef ROLE
+    };
     return roles[role];
 }
 

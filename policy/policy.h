@@ -12,6 +12,8 @@
 #ifndef METAWARD_POLICY_POLICY_H
 #define METAWARD_POLICY_POLICY_H
 
+#include "policy/roles.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +21,10 @@
 #define POLICY_PINS_MAX 6
 
 enum policy_role {
-    POLICY_PARENT = 0,
-    POLICY_NURSERY,
-    POLICY_WORKER,
-    POLICY_READER,
-    POLICY_READER_HOST,
-    POLICY_ROLE_COUNT
+#define ROLE(id, name) POLICY_##id,
+    METAWARD_ROLES(ROLE)
+#undef ROLE
+        POLICY_ROLE_COUNT
 };
 
 enum policy_action {

@@ -10,7 +10,9 @@
 #include "ipc/haproxy_options.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "priv/lease/enter.h"
 #include "priv/reading.h"
+#include "priv/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -86,12 +88,18 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     *status = read_file(&options, config);
     if (*status >= 0)
         return false;
-    *status = 0;
     tell_old(&options);
-    return true;
+    *status = geteuid() == 0 ? lease_enter(config, argv) : 0;
+    return *status == 0;
 }
 
 int frontend_status(int step)
 {
     return step == 0 ? 0 : 1;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    return supervise(config, prepared, milestones);
 }

@@ -22,8 +22,11 @@ static const struct policy_values values = {(const void *)0x1122334455667788, 99
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {
-    static const char *const names[POLICY_ROLE_COUNT] = {"parent", "nursery", "worker", "reader",
-                                                         "reader_host"};
+    static const char *const names[] = {
+#define ROLE(id, name) #name,
+        METAWARD_ROLES(ROLE)
+#undef ROLE
+    };
     char path[512];
     const char *folder = getenv("METAWARD_GOLDEN");
     snprintf(path, sizeof(path), "%s/%s.bpf", folder != NULL ? folder : "tests/unit/golden", names[role]);
@@ -92,44 +95,21 @@ static void judge(enum policy_role role)
         compare(role, &filter);
 }
 
-static void the_parents_filter_is_the_reviewed_one(void **state)
-{
-    (void)state;
-    judge(POLICY_PARENT);
-}
-
-static void the_nurserys_filter_is_the_reviewed_one(void **state)
-{
-    (void)state;
-    judge(POLICY_NURSERY);
-}
-
-static void the_workers_filter_is_the_reviewed_one(void **state)
-{
-    (void)state;
-    judge(POLICY_WORKER);
-}
-
-static void the_readers_filter_is_the_reviewed_one(void **state)
-{
-    (void)state;
-    judge(POLICY_READER);
-}
-
-static void the_host_readers_filter_is_the_reviewed_one(void **state)
-{
-    (void)state;
-    judge(POLICY_READER_HOST);
-}
+#define ROLE(id, name)                                                                                       \
+    static void name##_is_the_reviewed_one(void **state)                                                     \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        judge(POLICY_##id);                                                                                  \
+    }
+METAWARD_ROLES(ROLE)
+#undef ROLE
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_parents_filter_is_the_reviewed_one),
-        cmocka_unit_test(the_nurserys_filter_is_the_reviewed_one),
-        cmocka_unit_test(the_workers_filter_is_the_reviewed_one),
-        cmocka_unit_test(the_readers_filter_is_the_reviewed_one),
-        cmocka_unit_test(the_host_readers_filter_is_the_reviewed_one),
+#define ROLE(id, name) cmocka_unit_test(name##_is_the_reviewed_one),
+        METAWARD_ROLES(ROLE)
+#undef ROLE
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
