@@ -314,21 +314,23 @@ def test_the_service_manager_is_told(tenant, agent, tmp_path):
 
 @pytest.mark.measured
 def test_a_hundred_workers_start_in_under_5_ms_each(agent):
-    def took():
-        with Host(agent, crowd.files(), isolation="network") as host:
-            assert len(host.workers) == 100
-            with crowd.client(0) as guest:
-                assert guest.get().status == 200
-            memory = statistics.median(anonymous(pid) for pid in host.workers)
-            print("anonymous memory of a worker %d kB, of the daemon %d kB" % (memory, anonymous(host.pid)))
-            assert memory < 160
-            started = [starts(pid) for pid in host.workers]
-            return (max(started) - min(started)) * 10  # a clock's tick is 10 ms
+    with Crowd(100) as crowd, Host(agent, crowd.files(), isolation="network") as host:
+        assert len(host.workers) == 100
+        memory = statistics.median(anonymous(pid) for pid in host.workers)
+        print("anonymous memory of a worker %d kB, of the daemon %d kB" % (memory, anonymous(host.pid)))
+        assert memory < 160
+        started, worked = [starts(pid) for pid in host.workers], [busy(pid) for pid in host.workers]
+        print("100 workers within %d ms; each worked for %.2f ms" % (
+            (max(started) - min(started)) * 10, statistics.median(worked)))
+        assert statistics.median(worked) < 5  # of a processor: what else the host does is not counted
+        with crowd.client(0) as guest:
+            assert guest.get().status == 200
 
-    with Crowd(100) as crowd:
-        best = min(took() for _ in range(3))
-    print("100 workers within %.0f ms" % best)
-    assert best < 500
+
+def busy(pid):
+    """For how many milliseconds has a process run?"""
+    with open("/proc/%d/schedstat" % pid, encoding="ascii") as f:
+        return int(f.read().split()[0]) / 1e6
 
 
 def starts(pid):
