@@ -1,5 +1,5 @@
 /*
- * The verbs that change something: add, remove, drain, reload.
+ * The verbs that change something: add, remove, drain.
  *
  * `add` takes its network apart with the daemon's own table of options (ipc/config.h), so a value that the
  * command line of metawardd takes is taken here, and nothing else is. The namespace is opened here, with the
@@ -7,7 +7,6 @@
  * the name too, and follows what becomes of it.
  */
 #include "ctl/ctl.h"
-#include "ctl/records.h"
 
 #include "ipc/config.h"
 #include "ipc/steps.h"
@@ -16,16 +15,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NAMES       "/run/netns/"
 #define OTHER_NAMES "/var/run/netns/"
 #define OWN         "/proc/self/ns/net"
-#define POLL_MS     20
-#define RELOAD_S    120
 
 /* The options of add; all but netns are keys of ipc/config.h. */
 static const char *const keys[] = {"network-id", "router-id",  "identity",         "listen",
@@ -143,42 +138,4 @@ int verb_drain(struct ctl *ctl, int argc, char **argv)
         return CTL_USAGE;
     int status = ctl_ask(ctl, &request, -1, NULL, NULL);
     return status == CTL_OK ? report_done(ctl, "draining", all ? "all" : request.body.uuid) : status;
-}
-
-/* The load that was asked for is over when one more is counted and none is going on. */
-static int await_load(struct ctl *ctl, uint32_t loads_before, struct control_daemon *daemon)
-{
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-    for (int i = 0; i < RELOAD_S * 1000 / POLL_MS; i++) {
-        int status = records_health(ctl, daemon, NULL, NULL);
-        if (status != CTL_OK)
-            return status;
-        if (daemon->loads != loads_before && !daemon->reloading)
-            return CTL_OK;
-        (void)nanosleep(&pause, NULL);
-    }
-    (void)fputs("metawardctl: the daemon is still reading its configuration\n", stderr);
-    return CTL_REFUSED;
-}
-
-int verb_reload(struct ctl *ctl, int argc, char **argv)
-{
-    struct control_daemon daemon;
-    struct control_request request;
-    if (ctl_words(ctl, argc, argv, 0, 0) < 0)
-        return CTL_USAGE;
-    int status = records_health(ctl, &daemon, NULL, NULL);
-    if (status != CTL_OK)
-        return status;
-    uint32_t loads_before = daemon.loads;
-    control_request_begin(&request, CONTROL_RELOAD);
-    status = ctl_ask(ctl, &request, -1, NULL, NULL);
-    if (status == CTL_OK)
-        status = await_load(ctl, loads_before, &daemon);
-    if (status != CTL_OK)
-        return status;
-    if (daemon.error[0] == '\0')
-        return report_done(ctl, "reloaded", "all");
-    (void)fprintf(stderr, "metawardctl: nothing was changed: %s\n", daemon.error);
-    return CTL_REFUSED;
 }

@@ -23,7 +23,6 @@ const struct verb verbs[] = {
     {"health", "", "Is all as it should be? Status 0, or 1 and the reasons.", verb_health},
     {"drain", "UUID|--all", "Take no newcomers, finish what is in flight; with --all, the daemon ends then.",
      verb_drain},
-    {"reload", "", "Have the configuration read again, and wait for the outcome.", verb_reload},
     {0},
 };
 
@@ -34,7 +33,7 @@ static void print_help(void)
         printf("  %s%s%s\n      %s\n", verb->name, verb->usage[0] != '\0' ? " " : "", verb->usage,
                verb->help);
     puts("\n  --socket PATH   the daemon's control socket (" CONTROL_DEFAULT_PATH ")\n"
-         "  --json          answer in JSON: add, remove, list, show, stats, health, drain, reload\n"
+         "  --json          answer in JSON: add, remove, list, show, stats, health, drain\n"
          "\nstatus: 0 done, 1 refused or not healthy, 2 usage, 3 no daemon, 4 no such network, 5 not "
          "understood\n"
          "see metawardctl(1)");
@@ -72,7 +71,7 @@ int ctl_words(struct ctl *ctl, int argc, char **argv, int least, int most)
     }
     if (argc - optind >= least && argc - optind <= most)
         return optind;
-    (void)ctl_usage("%s: %s", argv[0], argc - optind < least ? "a word is missing" : "too many words");
+    (void)ctl_usage("%s", argc - optind < least ? "a word is missing" : "too many words");
     return -1;
 }
 
@@ -88,6 +87,9 @@ static int run(struct ctl *ctl, int argc, char **argv)
 {
     for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
         if (strcmp(argv[0], verb->name) == 0) {
+            static char name[64]; /* what getopt_long() begins its complaints with */
+            (void)snprintf(name, sizeof(name), "metawardctl %s", verb->name);
+            argv[0] = name;
             optind = 0; /* glibc: begin anew, with another argv */
             return verb->run(ctl, argc, argv);
         }

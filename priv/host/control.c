@@ -32,6 +32,7 @@ struct held {
 
 static struct held leases[NETWORKS_MAX]; /* by the network's place */
 static int64_t begun_at;
+static pid_t own_pid;
 
 static uint8_t phase(void)
 {
@@ -164,7 +165,7 @@ static void describe_daemon(struct control_reply *reply)
     struct control_daemon *row = &reply->body.daemon;
     reply->type = CONTROL_DAEMON;
     (void)text_store(row->version, sizeof(row->version), METAWARD_VERSION);
-    row->pid = (uint32_t)getpid();
+    row->pid = (uint32_t)own_pid;
     for (unsigned i = 0; i < NETWORK_STATE_COUNT; i++)
         row->networks[i] = networks_count((enum network_state)i);
     row->loads = load_count();
@@ -251,6 +252,7 @@ int control_begin(const struct host_config *config)
     static const struct control_owner owner = {phase, meet, record, keep};
     gid_t group = CONTROL_NO_GROUP;
     begun_at = clock_now();
+    own_pid = getpid();
     if (config->control_group[0] != '\0' && !account_group(config->control_group, &group))
         return report_failed(STEP_GROUP, errno, config->control_group);
     int fd = control_listen(config->control_socket, group);
