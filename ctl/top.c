@@ -209,7 +209,7 @@ static int watch_on_screen(struct ctl *ctl, double interval, size_t rows)
     int status = watch(ctl, interval, rows, true);
     (void)fputs(LEAVE, stdout);
     (void)fflush(stdout);
-    (void)tcsetattr(STDIN_FILENO, TCSANOW, &was);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
     return status;
 }
 

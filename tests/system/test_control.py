@@ -338,7 +338,7 @@ def request(kind, body=b""):
 
 
 request.size = 0
-LIST, HEALTH = 3, 6
+LIST, HEALTH, DRAIN = 3, 6, 7
 
 
 def raw(host):
@@ -388,7 +388,7 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
             dice = (dice * 6364136223846793005 + 1442695040888963407) % 2**64
             packet = bytearray(seeds[i % len(seeds)])
             packet[(dice >> 33) % len(packet)] ^= 1 << (dice >> 20) % 8
-            if packet[2] == 8:  # a drain would be obeyed
+            if packet[2] == DRAIN:  # it would be obeyed
                 packet[2] = 200
             if i % 5 == 0:
                 packet[2] = 200
@@ -396,6 +396,7 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
                 sock.send(packet, socket.MSG_DONTWAIT)
             except OSError:
                 sock.close()
+                assert host.process.poll() is None, (i, host.process.poll(), host.lines[-20:])
                 sock = raw(host)
         sock.close()
         assert identity_seen(tenant) == IDENTITY
@@ -405,9 +406,9 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
 
 
 @pytest.fixture(scope="module")
-def busy(agent, tenant):
+def busy(agent):
     """A daemon with one network that has traffic and one that waits."""
-    with Host(agent) as host:
+    with Tenant() as tenant, Host(agent) as host:
         add(host, IDENTITY, tenant.proxy.name)
         add(host, str(uuid.UUID(int=1)), "absent")
         wait_for("the network to serve", lambda: not closed_to(tenant))
