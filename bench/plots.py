@@ -3,10 +3,9 @@ import os
 import subprocess
 
 import figures
-import sample
 
 SIZE = "set terminal svg size 900,420 font 'sans,12' background '#ffffff'\n"
-COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "nginx": "#27ae60",
+COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2", "nginx": "#27ae60",
            "python": "#8e44ad", "floor": "#7f8c8d"}
 
 
@@ -50,7 +49,7 @@ def latencies(path, work, order):
     """Times of answers over the share of answers that took longer."""
     script, plots = "", []
     for name in (n for n in order if n in work["subjects"] and work["subjects"][n]["equal"]):
-        times = sample.merge(s["times"] for s in work["subjects"][name]["equal"])
+        times = figures.merge(figures.values(work["subjects"][name], "equal", "times"))
         left = total = sum(count for _, count in times)
         rows = []
         for value, count in times:

@@ -21,7 +21,7 @@ def print_work(work):
         line = "  %-14s %7.2f us/request  %7.0f/s" % (
             name, figures.median(subject, "closed", "cpu_us"), figures.median(subject, "closed", "per_second"))
         if subject["equal"]:
-            line += "   p50 %6.0f p99 %6.0f p99.9 %6.0f us" % tuple(figures.median(subject, "equal", p) for p in ("p50", "p99", "p999"))
+            line += "   p50 %6.0f p99 %6.0f p99.9 %6.0f us" % figures.answer_times(subject)
         line += "   idle %d kB, loaded %d kB" % (subject["idle"]["kb"], subject["loaded"]["kb"])
         print(line + ("   FAILED %d" % figures.failures(subject) if figures.failures(subject) else ""), flush=True)
 
@@ -92,12 +92,12 @@ def latency_part(works):
         subject = work["subjects"][name]
         if not subject["equal"]:
             return "too slow for it"
-        return "%.0f / %.0f / %.0f" % tuple(figures.median(subject, "equal", p) for p in ("p50", "p99", "p999"))
+        return "%.0f / %.0f / %.0f" % figures.answer_times(subject)
     equal = [dict(work, title="%s, %d/s" % (work["title"], work["rate"])) for work in works if work["rate"]]
     return """## Times of answers at equal load
 
 Requests are due at random moments, the same number a second for all; the time counts from when a request was due. Microseconds,
-medians of rounds: p50 / p99 / p99.9.
+p50 / p99 (medians of rounds) / p99.9 (of all rounds together).
 
 %s
 p99 as ratio to HAProxy with 2 threads, round by round:
@@ -163,7 +163,7 @@ def markdown(results, met):
     busy = others(works.values())
     head = """# Report of a run of `./dev bench`
 
-Linux %s, %d processors; %s. %d rounds, in each of which every subject was loaded in turn for %.1f s (the main works: half as
+Linux %s, %d processors; %s. %d rounds, in each of which every subject was loaded in turn for %.2f s (the main works: half as
 long again), in all %d minutes. Others had %.1f %% of the machine while a sample was taken (median; at most %.0f %%), so the ratios
 are what counts, not the times. What the subjects and works are: `bench/subjects.py`, `bench/works.py`.
 

@@ -217,6 +217,14 @@ class Metaward(Neutron):
         return os.path.join(os.environ["METAWARD_PREFIX"], "libexec", "metaward", "haproxy")
 
 
+class Beside(Metaward):
+    name, title = "beside", "metaward, another build"
+
+    @property
+    def program(self):
+        return os.path.join(os.environ["METAWARD_BESIDE"], "libexec", "metaward", "haproxy")
+
+
 class HAProxy2(Neutron):
     name, title = "haproxy-2", "HAProxy, 2 threads"
     reuses = False  # Neutron writes http-server-close
@@ -268,4 +276,4 @@ class Floor(Subject):
                  *(["--close"] if wanted.close else []), *(["--reuse"] if wanted.reuse else []))
 
 
-SUBJECTS = (Metaward, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor)
+SUBJECTS = (Metaward, Beside, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor)

@@ -7,6 +7,7 @@
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
+#include "policy/agent_access.h"
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
@@ -83,6 +84,9 @@ static int settle(struct worker *worker)
     if (step != 0)
         return step;
     self.owner.settled = true;
+    struct agent_obstacle obstacle;
+    bool forbidden = agent_forbidden(self.prepared->agent.directory, self.config->backend,
+                                     &self.prepared->account, &obstacle);
     close(self.prepared->executable);
     close(self.prepared->agent.directory);
     step = confine_parent();
@@ -95,6 +99,11 @@ static int settle(struct worker *worker)
     if (step != 0)
         return step;
     report_open(&self.config->worker);
+    if (forbidden)
+        report_event("event=agent-socket-forbidden path=%s by=%s uid=%u owner=%u:%u mode=%04o",
+                     self.config->backend, obstacle.directory ? "its-directory" : "itself",
+                     (unsigned)self.prepared->account.uid, (unsigned)obstacle.uid, (unsigned)obstacle.gid,
+                     (unsigned)obstacle.mode);
     if (!filter_load(POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);

@@ -438,6 +438,10 @@ def test_an_agent_that_may_not_be_asked_is_told_once_and_found_when_it_may(tenan
         if what == "directory":
             os.chmod(agent.directory, 0o700)
         with Proxy(agent, netns=tenant.proxy) as proxy, tenant.client() as guest:
+            told = proxy.events("agent-socket-forbidden")
+            assert [(e["path"], e["by"], e["uid"], e["owner"], e["mode"]) for e in told] == [
+                (agent.path, "itself" if what == "socket" else "its-directory", "65534", "0:0",
+                 "0600" if what == "socket" else "0700")]
             for _ in range(3):
                 answer = guest.get()
                 assert answer.status == 503 and answer.header("Retry-After")

@@ -91,8 +91,15 @@ static void on_readable(struct connection *connection)
         inbound_end(connection);
     if (got == 0)
         on_end(connection);
-    else if (errno != EAGAIN && errno != EINTR)
+    else if (errno == EAGAIN || errno == EINTR)
+        guest_watch(connection);
+    else
         outbound_lost(connection, REASON_GUEST_GONE);
+}
+
+void guest_greet(struct connection *connection)
+{
+    on_readable(connection);
 }
 
 static void on_guest(int fd, short what, void *argument)

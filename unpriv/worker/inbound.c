@@ -186,6 +186,8 @@ static void go_on_with_body(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     case HTTP_BAD:
         break;
@@ -277,6 +279,8 @@ void inbound_process(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     }
 }
