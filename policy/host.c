@@ -47,7 +47,7 @@ static const struct policy_line lines[] = {
     PINNED(openat, "a namespace's name; /proc/PID/status of a new worker; to read only", INT(0, AT_FDCWD),
            BITS(2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH, 0)),
     BARE(read, "that status; which names came and went"),
-    BARE(newfstatat, "what a name stands for now; is the pid file still ours"),
+    BARE(newfstatat, "what a name stands for now"),
     PINNED(inotify_add_watch, "the directory of names, where it was not there before",
            INT(2, NETNS_NAMES_WATCH)),
     /* listeners */
@@ -65,6 +65,7 @@ static const struct policy_line lines[] = {
     PINNED(memfd_create, "memory in which a new worker counts", INT(1, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
     PINNED(fcntl, "its size is fixed", INT(1, F_ADD_SEALS),
            INT(2, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)),
+    BARE(ftruncate, "as large as its networks need"),
     BARE(pread64, "what a worker has counted"),
     /* how messages come */
     PINNED(setsockopt, "have the kernel tell who sent a message", INT(1, SOL_SOCKET), INT(2, SO_PASSCRED)),
@@ -80,8 +81,6 @@ static const struct policy_line lines[] = {
     BARE(close, "sockets, namespaces, channels"),
     BARE_UNUSED(clock_gettime, "when something is due",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
-    BARE(ftruncate, "memory to count in; empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 

@@ -171,7 +171,7 @@ static int begin_nursery(void)
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, "host");
+    self.nursery_pid = launch_nursery(&confinement, config->common.worker.log_tag);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);

@@ -17,24 +17,13 @@ import uuid
 import pytest
 
 import proc
-from harness import DAEMON, PATIENCE, SANITIZED, Agent, Client, Tenant, unique, wait_for
-from host import Crowd, Host, many_tenants
+from harness import PATIENCE, SANITIZED, Agent, Client, Tenant, unique, wait_for
+from host import CTL, NOT_UNDERSTOOD, OK, REFUSED, UNKNOWN, UNREACHABLE, USAGE, Crowd, Host, ctl, many_tenants
 from openmetrics import families
 
-CTL = os.path.join(os.path.dirname(DAEMON), "..", "bin", "metawardctl")
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NOBODY, STRANGER, GROUP = 65534, 54321, 54322
 IDENTITY = "6b1f0a52-7a3f-4d0c-9a53-3f0c5a1e77d4"
-OK, REFUSED, USAGE, UNREACHABLE, UNKNOWN, NOT_UNDERSTOOD = range(6)
-
-
-def ctl(host, *words, status=OK, user=None, group=None, groups=(), under=()):
-    """Run metawardctl; its standard output, and its standard error where it fails."""
-    path = host if isinstance(host, str) else host.control
-    done = subprocess.run([*under, CTL, "--socket", path, *words], capture_output=True, text=True, timeout=60, check=False,
-                          user=user, group=group, extra_groups=None if user is None else list(groups), umask=0o22)
-    assert done.returncode == status, (words, done)
-    return done.stdout if status == OK else done.stdout + done.stderr
 
 
 def listed(host):
