@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
@@ -114,7 +115,7 @@ static void on_nursery(struct watch *watch, uint32_t events)
 /* The first worker serves: give up every power but the two that networks need, and most system calls. */
 static int settle(void)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
