@@ -188,6 +188,8 @@ static int begin_nursery(void)
 static int begin(const char *file)
 {
     const struct host_config *config = self.config;
+    if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
+        return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
