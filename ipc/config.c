@@ -15,6 +15,13 @@
  */
 #define NO_SERVER METAWARD_LIBEXECDIR "/no-server"
 
+/* No padding: two configurations are compared byte by byte. */
+_Static_assert(offsetof(struct config, given) ==
+                       offsetof(struct config, reserved) + sizeof(((struct config *)NULL)->reserved) &&
+                   sizeof(struct config) ==
+                       offsetof(struct config, no_padding) + sizeof(((struct config *)NULL)->no_padding),
+               "a configuration has no padding");
+
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
     size_t small;

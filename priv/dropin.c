@@ -8,6 +8,7 @@
 #include "ipc/frontend.h"
 
 #include "ipc/haproxy_options.h"
+#include "ipc/inherited.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "priv/lease/enter.h"
@@ -85,7 +86,9 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
         *status = STEP_USAGE;
         return false;
     }
-    *status = read_file(&options, config);
+    *status = inherited_absolute(options.file, sizeof(options.file))
+                  ? read_file(&options, config)
+                  : report_failed(STEP_CONFIGURATION, ENOTDIR, options.file);
     if (*status >= 0)
         return false;
     tell_old(&options);

@@ -13,6 +13,7 @@
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "priv/host/control.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
@@ -113,7 +115,7 @@ static void on_nursery(struct watch *watch, uint32_t events)
 /* The first worker serves: give up every power but the two that networks need, and most system calls. */
 static int settle(void)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
@@ -144,6 +146,11 @@ void host_drain(void)
     workers_drain();
 }
 
+bool host_draining(void)
+{
+    return self.draining;
+}
+
 /* Each network may have all its listeners and a namespace or a lease; each worker a channel and its log. */
 static rlim_t descriptors(void)
 {
@@ -165,7 +172,7 @@ static int begin_nursery(void)
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, "host");
+    self.nursery_pid = launch_nursery(&confinement, config->common.worker.log_tag);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);
@@ -181,6 +188,8 @@ static int begin_nursery(void)
 static int begin(const char *file)
 {
     const struct host_config *config = self.config;
+    if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
+        return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
@@ -197,6 +206,8 @@ static int begin(const char *file)
     int step = namespaces_begin();
     if (step == 0)
         step = begin_nursery();
+    if (step == 0)
+        step = control_begin(config);
     if (step == 0)
         step = load_first(file, config);
     malloc_trim(0);
