@@ -219,6 +219,14 @@ static int begin(const char *file)
     return step;
 }
 
+bool host_reload(void)
+{
+    bool now = self.ready && !self.draining;
+    if (now)
+        load_again(&self.nursery);
+    return now;
+}
+
 static void tell_ready(void)
 {
     self.ready = true;
@@ -243,8 +251,8 @@ int host_supervise(const char *file, const struct host_config *config, struct pr
             host_unwatched();
         if (signals_wish() == WISH_DRAIN)
             host_drain();
-        if (signals_reload() && self.ready && !self.draining)
-            load_again(&self.nursery);
+        if (signals_reload())
+            (void)host_reload();
         if (!self.ready && workers_settled())
             tell_ready();
         on_flush(&self.flush);
