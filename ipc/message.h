@@ -1,5 +1,5 @@
 /*
- * The messages between the parent, the nursery and the worker.
+ * The messages between the parent, the nursery, the worker and the dialer.
  *
  * A message is one fixed-size structure, sent in one piece over a SOCK_SEQPACKET pair. There is no length to
  * get wrong and nothing to parse: type, version, sequence number, a union of fixed layouts; what a type does
@@ -39,8 +39,12 @@ enum message_type {
     MSG_SERVE,    /* the first networks and listeners are handed over: start accepting */
     MSG_LOG,      /* descriptor: send lines there, and close what they were sent to */
     MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
+    /* parent -> dialer */
+    MSG_DIAL, /* .body.address is the agent's: pin it, confine */
+    /* parent -> dialer and worker */
+    MSG_LINE, /* descriptor: an end of the line between the two (dial.h); it replaces the dialer's last one */
     /* worker -> parent */
-    MSG_READY,      /* confined; waiting for listeners */
+    MSG_READY,      /* confined; waiting for listeners. The dialer says so too, and waits for a line */
     MSG_SERVING,    /* accepting */
     MSG_LOG_BROKEN, /* sending to the log failed with .status (errno): MSG_LOG, please */
     /* child -> parent: it could not start, or the nursery could not start the worker in .slot */
@@ -58,9 +62,14 @@ enum message_phase {
     PHASE_PARENT_WORKER_READY = 1 << 3,  /* parent, from a worker that was sent its listeners */
     PHASE_PARENT_WORKER = 1 << 4,        /* parent, from a worker that serves */
     PHASE_NURSERY = 1 << 5,
-    PHASE_WORKER_START = 1 << 6,     /* worker, without settings */
-    PHASE_WORKER_LISTENERS = 1 << 7, /* worker, confined */
-    PHASE_WORKER = 1 << 8,           /* worker, serving */
+    PHASE_WORKER_START = 1 << 6,         /* worker, without settings */
+    PHASE_WORKER_LISTENERS = 1 << 7,     /* worker, confined */
+    PHASE_WORKER = 1 << 8,               /* worker, serving */
+    PHASE_WORKER_LINE = 1 << 9,          /* worker, with settings that need the dialer */
+    PHASE_DIALER_START = 1 << 10,        /* dialer, without an address */
+    PHASE_DIALER = 1 << 11,              /* dialer, confined */
+    PHASE_PARENT_DIALER_START = 1 << 12, /* parent, from a dialer that is not ready */
+    PHASE_PARENT_DIALER = 1 << 13,       /* parent, from a dialer that is: nothing */
 };
 
 struct message {

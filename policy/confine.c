@@ -37,10 +37,30 @@ const unsigned long confine_namespaces =
     (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW)
 #endif
 
+#ifndef METAWARD_SANITIZED
+/* A file system that nobody else has, and nothing in it. */
+static int empty_tree(void)
+{
+    int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0)
+        return -1;
+    bool made = fsconfig(context, FSCONFIG_SET_STRING, "mode", "0555", 0) == 0 &&
+                fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+    int tree = made ? fsmount(context, FSMOUNT_CLOEXEC, ROOT_ATTRS) : -1;
+    int error = errno;
+    close(context);
+    errno = error;
+    return tree;
+}
+#endif
+
 int confine_tree(int directory)
 {
 #ifdef METAWARD_SANITIZED
     directory = AT_FDCWD; /* the parent's working directory is "/" */
+#else
+    if (directory < 0)
+        return empty_tree();
 #endif
     struct mount_attr narrow = {.attr_set = ROOT_ATTRS};
     int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ROOT_FLAGS);
@@ -139,7 +159,8 @@ int confine_before_exec(struct confinement *confinement)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return STEP_NO_NEW_PRIVS;
 #ifdef METAWARD_SANITIZED
-    if (fchdir(confinement->directory) != 0) /* the root is the host's: the worker looks here */
+    if (confinement->directory >= 0 &&
+        fchdir(confinement->directory) != 0) /* the root is the host's: the worker looks here */
         return STEP_ROOT;
 #endif
     if (!place_descriptors(confinement))

@@ -8,6 +8,11 @@
 #define LOG_FD     1 /* worker: SOCK_DGRAM, connected by the parent to the log */
 #define EPOLL_FD   2 /* worker: made by libevent before confinement */
 
+#define LINE_FD 3 /* worker of an agent over TCP: SOCK_SEQPACKET to the dialer (ipc/dial.h) */
+
+/* dialer; its channel is at CHANNEL_FD too */
+#define DIALER_LINE_FD 1 /* SOCK_SEQPACKET to the worker that is now */
+
 /* nursery: the worker's executable, opened by the parent at start; not where a new worker's descriptors go */
 #define NURSERY_EXECUTABLE_FD 2
 

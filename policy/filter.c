@@ -13,6 +13,8 @@ static uint32_t value_of(uint16_t place, const struct policy_values *values)
     uint64_t address = (uint64_t)(uintptr_t)values->address;
     if (place == PLACE_ADDRESS_HIGH)
         return (uint32_t)(address >> 32);
+    if (place == PLACE_FAMILY)
+        return values->family;
     return place == PLACE_ADDRESS_LOW ? (uint32_t)address : values->address_length;
 }
 

@@ -4,7 +4,8 @@
  * The nursery reads nothing but the parent's messages. A filter is inherited and can only be narrowed, so
  * this one must contain the worker's calls and those of its start: the loader's part of a static executable,
  * reserving memory, Landlock, limits, its own filter. Opening files, changing identity, entering or making
- * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte.
+ * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte. Where
+ * the agent is reached over TCP, by the dialer, it has no socket and no connect() at all.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -52,9 +53,6 @@ static const struct policy_line lines[] = {
     PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE), NONE(1)),
     BARE(landlock_create_ruleset, "a worker's start: Landlock"),
     BARE(landlock_restrict_self, "a worker's start: Landlock"),
-    {.number = SYS_mseal,
-     .name = "mseal",
-     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
     PINNED(seccomp, "a worker's start: its own filter", INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
     /* the worker's calls; its own filter pins them more closely */
     BARE(epoll_wait, "for the worker"),
@@ -62,9 +60,6 @@ static const struct policy_line lines[] = {
     BARE(recvfrom, "for the worker"),
     BARE(sendto, "for the worker and for the nursery's reports"),
     BARE(accept4, "for the worker"),
-    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
-           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
-    BARE(connect, "for the worker"),
     PINNED(shutdown, "for the worker", INT(1, SHUT_WR)),
     BARE(close, "for the worker and the nursery"),
     PINNED(recvmsg, "the parent's orders, for both", INT(0, CHANNEL_FD),
@@ -74,6 +69,21 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "for the worker and the nursery"),
 };
 
+static const struct policy_line by_socket[] = {
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+};
+
+static const struct policy_line by_dialer[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+};
+
 /* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
 MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
-POLICY(nursery, lines);
+POLICY_BY(nursery, lines, by_socket);
+POLICY_BY(nursery_dialed, lines, by_dialer);

@@ -46,8 +46,6 @@ static int prepare(void)
     if (prepared.executable < 0)
         return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
     step = resolve_agent(&config, &prepared.agent);
-    if (step == 0 && settings_dialed(&config.worker))
-        step = report_failed(STEP_RESOLVE, ENOSYS, "");
     if (step == 0)
         step = prepare_listeners(&config, &prepared);
     return step;

@@ -12,6 +12,7 @@
 #include "policy/filter.h"
 #include "policy/launch.h"
 #include "policy/lockdown.h"
+#include "policy/switchboard.h"
 #include "priv/worker.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 #define WORKER_SLOT   0
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
 
-enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
+enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -33,8 +34,8 @@ static struct {
     struct facts facts;
     struct worker_owner owner;
     struct worker worker;
-    struct channel nursery;
-    pid_t nursery_pid; /* 0: none */
+    struct channel nursery, dialer; /* dialer.fd -1: there is none */
+    pid_t nursery_pid, dialer_pid;  /* 0: none */
     uint32_t nursery_phase;
     int64_t nursery_due; /* when it must be ready; 0: it is */
     bool ending;
@@ -77,7 +78,7 @@ static bool hand_over(struct worker *worker)
 /* The first worker serves: write the pid file, and give up every capability and most system calls. */
 static int settle(struct worker *worker)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     if (worker->ever_served)
         return 0;
     int step = self.milestones->serving();
@@ -148,6 +149,7 @@ static void drain(void)
 static int turn(void)
 {
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
+                                        [POLL_DIALER] = {.fd = self.dialer.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.channel.fd, .events = POLLIN},
                                         [POLL_RELAY] = {.fd = self.worker.log.relay, .events = POLLIN},
                                         [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
@@ -170,10 +172,27 @@ static int turn(void)
     (void)report_flush();
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
-    int step = worker_receive(&self.worker);
+    int step = self.dialer.fd >= 0 ? switchboard_receive(&self.dialer) : 0;
+    if (step == 0)
+        step = worker_receive(&self.worker);
     if (step == 0)
         step = receive_nursery();
     return step != 0 ? step : due(clock_now());
+}
+
+static int begin_dialer(void)
+{
+    int ends[2];
+    if (!channel_pair(ends))
+        return report_failed(STEP_CHANNEL, errno, "dialer");
+    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
+    self.dialer_pid = launch_dialer(&confinement, network_word(&self.config->network));
+    if (self.dialer_pid < 0)
+        return report_failed(STEP_START_DIALER, errno, "");
+    close(ends[1]);
+    channel_begin(&self.dialer, ends[0]);
+    self.owner.dialer = &self.dialer;
+    return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
@@ -192,7 +211,11 @@ static int begin(void)
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
     if (step != 0)
         return step;
-    if (!signals_hold() || !channel_pair(ends))
+    if (!signals_hold())
+        return report_failed(STEP_CHANNEL, errno, "nursery");
+    if (settings_dialed(&self.config->worker) && (step = begin_dialer()) != 0)
+        return step;
+    if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
     self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
@@ -211,11 +234,12 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     self.config = config;
     self.prepared = prepared;
     self.milestones = milestones;
+    self.dialer.fd = -1;
     int step = begin();
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
-    if (self.nursery_pid > 0)
-        launch_end(self.nursery.fd, self.nursery_pid);
+    launch_end(self.nursery.fd, self.nursery_pid);
+    launch_end(self.dialer.fd, self.dialer_pid);
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
     return step;

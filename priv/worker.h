@@ -20,6 +20,7 @@ struct worker;
  */
 struct worker_owner {
     struct channel *nursery;
+    struct channel *dialer; /* NULL: the agent is reached without one */
     const struct settings *settings;
     const struct facts *facts;
     bool settled;   /* the power to look at a worker's namespaces and descriptors is gone */

@@ -125,7 +125,7 @@ static int serve(struct nursery *nursery)
     }
 }
 
-static int confine(void)
+static int confine(enum policy_role role)
 {
     static const struct descriptor expected[] = {{CHANNEL_FD, KIND_CHANNEL},
                                                  {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
@@ -135,17 +135,17 @@ static int confine(void)
         return STEP_DESCRIPTORS;
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
-    if (!filter_load(POLICY_NURSERY, NULL))
+    if (!filter_load(role, NULL))
         return STEP_FILTER;
     return 0;
 }
 
-int nursery_run(const char *name)
+int nursery_run(const char *name, enum policy_role role)
 {
     static struct nursery nursery;
     nursery.name = name;
     channel_begin(&nursery.channel, CHANNEL_FD);
-    int step = confine();
+    int step = confine(role);
     if (step != 0) {
         report(&nursery, MSG_FAILED, 0, errno, step);
         return step;

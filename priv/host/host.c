@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
@@ -113,7 +114,7 @@ static void on_nursery(struct watch *watch, uint32_t events)
 /* The first worker serves: give up every power but the two that networks need, and most system calls. */
 static int settle(void)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
@@ -181,6 +182,8 @@ static int begin_nursery(void)
 static int begin(const char *file)
 {
     const struct host_config *config = self.config;
+    if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
+        return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,

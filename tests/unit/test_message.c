@@ -38,6 +38,9 @@ static void good_message(struct message *message, uint16_t type)
     case MSG_REMOVE:
         message->network = 300;
         break;
+    case MSG_DIAL:
+        assert_null(address_parse("[2001:db8::7]:8775", &message->body.address));
+        break;
     case MSG_LISTENER:
         message->slot = 3000;
         message->network = 500;
@@ -81,6 +84,8 @@ static bool uses_byte(uint16_t type, size_t at)
         return at >= offsetof(struct message, body);
     case MSG_LISTENER:
         return slot || network || (at >= offsetof(struct message, body) && body < sizeof(struct address));
+    case MSG_DIAL:
+        return at >= offsetof(struct message, body) && body < sizeof(struct address);
     case MSG_NETWORK:
         return network || (at >= offsetof(struct message, body) && body < sizeof(struct network));
     case MSG_UNLISTEN:
@@ -95,7 +100,7 @@ static bool uses_byte(uint16_t type, size_t at)
 static void good_ones(void **state)
 {
     static const unsigned descriptors[MSG_COUNT] = {
-        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_COUNTERS] = 1};
+        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_COUNTERS] = 1, [MSG_LINE] = 1};
 
     (void)state;
     for (uint16_t type = 1; type < MSG_COUNT; type++) {
@@ -240,6 +245,11 @@ static void phases(void **state)
         {PHASE_PARENT_WORKER, 1U << MSG_LOG_BROKEN},
         {PHASE_NURSERY, 1U << MSG_SPAWN | 1U << MSG_KILL},
         {PHASE_WORKER_START, 1U << MSG_COUNTERS | 1U << MSG_SETTINGS},
+        {PHASE_WORKER_LINE, 1U << MSG_LINE},
+        {PHASE_DIALER_START, 1U << MSG_DIAL},
+        {PHASE_DIALER, 1U << MSG_LINE},
+        {PHASE_PARENT_DIALER_START, 1U << MSG_READY | 1U << MSG_FAILED},
+        {PHASE_PARENT_DIALER, 0},
         {PHASE_WORKER_LISTENERS, at_any_time | 1U << MSG_SERVE},
         {PHASE_WORKER, at_any_time | 1U << MSG_LOG | 1U << MSG_DRAIN},
     };
@@ -256,7 +266,7 @@ static void phases(void **state)
         assert_false(message_allowed(type, UINT32_MAX));
         assert_false(message_allowed(type, PHASE_NURSERY | PHASE_WORKER));
         assert_false(message_allowed(type, UINT32_C(1) << 31));
-        assert_false(message_allowed(type, PHASE_WORKER << 1));
+        assert_false(message_allowed(type, PHASE_PARENT_DIALER << 1));
     }
 }
 

@@ -91,6 +91,8 @@ struct exchange {
     uint8_t relay;   /* enum answer_relay */
     uint8_t minor;
     bool waiting;    /* in the queue */
+    bool dialing;    /* in the list of those that the dialer has been asked for (dialing.h) */
+    bool connecting; /* fd is there, but the connection may not stand yet, and nothing has been sent */
     bool head_only;  /* HEAD */
     bool keep_alive; /* the guest wants to go on */
     bool head_done;  /* the answer's head is on its way to the guest */

@@ -300,20 +300,31 @@ static bool relay_once(struct exchange *exchange)
     return go_on && (size_t)got == space;
 }
 
+/* Send what is left of the request, if it is writable. @return false where the exchange has failed */
+static bool send_rest(struct exchange *exchange, short what)
+{
+    if (!(what & EV_WRITE) || exchange->request_sent == exchange->request_length)
+        return true;
+    if (exchange->connecting) {
+        if (!upstream_connected(exchange))
+            return false;
+    } else {
+        exchange->request_sent +=
+            (uint32_t)agent_send(exchange->fd, exchange->request + exchange->request_sent,
+                                 exchange->request_length - exchange->request_sent);
+    }
+    unwatch_agent(exchange);
+    return watch_agent(exchange);
+}
+
 static void on_agent(int fd, short what, void *argument)
 {
     struct exchange *exchange = argument;
 
     (void)fd;
     service_wake();
-    if ((what & EV_WRITE) && exchange->request_sent < exchange->request_length) {
-        exchange->request_sent +=
-            (uint32_t)agent_send(exchange->fd, exchange->request + exchange->request_sent,
-                                 exchange->request_length - exchange->request_sent);
-        unwatch_agent(exchange);
-        if (!watch_agent(exchange))
-            what = 0;
-    }
+    if (!send_rest(exchange, what))
+        what = 0;
     if (what & EV_READ) {
         for (unsigned i = 0; i < READS_AT_ONCE && relay_once(exchange); i++)
             ;

@@ -8,6 +8,7 @@
 #include "unpriv/worker/alarm.h"
 #include "unpriv/worker/clock.h"
 #include "unpriv/worker/connection.h"
+#include "unpriv/worker/dialing.h"
 #include "unpriv/worker/listener.h"
 #include "unpriv/worker/loop.h"
 #include "unpriv/worker/service.h"
@@ -117,7 +118,7 @@ bool serve_remove(uint32_t number)
 
 bool serve_start(void)
 {
-    return listener_start();
+    return dialing_start() && listener_start();
 }
 
 void serve_drain(void)

@@ -6,6 +6,7 @@
 #include "unpriv/worker/admission.h"
 #include "unpriv/worker/agent.h"
 #include "unpriv/worker/alarm.h"
+#include "unpriv/worker/dialing.h"
 #include "unpriv/worker/relay.h"
 #include "unpriv/worker/service.h"
 
@@ -57,41 +58,84 @@ void upstream_queue(struct connection *connection)
 static bool passes(int error)
 {
     return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-           error == EINTR;
+           error == EINTR || error == EADDRNOTAVAIL || error == ETOOMANYREFS;
 }
 
-static bool is_forbidden(int error)
+static enum http_reason reason_of(int error)
 {
-    return error == EACCES || error == EPERM;
+    return agent_is_forbidden(error) ? REASON_AGENT_FORBIDDEN : REASON_AGENT_ABSENT;
+}
+
+/* The agent has the request, or the first part of it. */
+static void taken(struct exchange *exchange, size_t sent)
+{
+    exchange->taken_at = service.now;
+    exchange->request_sent = (uint32_t)sent;
+    retry_ms = RETRY_FIRST_MS;
+    admission_state(exchange->guest, GUEST_ANSWERING);
+    alarm_set(exchange->guest, DEADLINE_SERVER);
+}
+
+/* There is no connection for the request just taken from the queue. @return false where none can be had now
+ */
+static bool not_taken(struct exchange *exchange, int error)
+{
+    exchange->waiting = passes(error);
+    if (exchange->waiting) {
+        queue_put_back(&service.queue, &exchange->waiter);
+        stall();
+        return false;
+    }
+    queue_done(&service.queue, exchange->guest->source);
+    relay_fail(exchange, 503, reason_of(error));
+    return true;
 }
 
 /* @return false where the agent takes nothing now */
 static bool dispatch_one(struct exchange *exchange)
 {
-    struct connection *connection = exchange->guest;
     size_t sent = 0;
-    int fd = agent_ask(exchange->request, exchange->request_length, &sent);
 
-    if (fd >= 0) {
-        exchange->waiting = false;
-        exchange->fd = fd;
-        exchange->taken_at = service.now;
-        exchange->request_sent = (uint32_t)sent;
-        retry_ms = RETRY_FIRST_MS;
-        admission_state(connection, GUEST_ANSWERING);
-        alarm_set(connection, DEADLINE_SERVER);
-        relay_begin(exchange);
-        return true;
-    }
-    if (passes(errno)) {
-        queue_put_back(&service.queue, &exchange->waiter);
-        stall();
-        return false;
-    }
     exchange->waiting = false;
-    queue_done(&service.queue, connection->source);
-    relay_fail(exchange, 503, is_forbidden(errno) ? REASON_AGENT_FORBIDDEN : REASON_AGENT_ABSENT);
+    if (settings_dialed(&service.settings))
+        return dialing_ask(exchange) || not_taken(exchange, EAGAIN);
+    exchange->fd = agent_ask(exchange->request, exchange->request_length, &sent);
+    if (exchange->fd < 0)
+        return not_taken(exchange, errno);
+    taken(exchange, sent);
+    relay_begin(exchange);
     return true;
+}
+
+void upstream_dialed(struct exchange *exchange, int fd, int error)
+{
+    exchange->fd = fd;
+    if (fd < 0) {
+        agent_unreached(error);
+        not_taken(exchange, error);
+        return;
+    }
+    exchange->connecting = true;
+    if (upstream_connected(exchange))
+        relay_begin(exchange);
+}
+
+bool upstream_connected(struct exchange *exchange)
+{
+    size_t sent = 0;
+
+    switch (agent_try(exchange->fd, exchange->request, exchange->request_length, &sent)) {
+    case AGENT_CONNECTED:
+        exchange->connecting = false;
+        taken(exchange, sent);
+        return true;
+    case AGENT_CONNECTING:
+        return true;
+    case AGENT_UNREACHED:
+        break;
+    }
+    relay_fail(exchange, 503, reason_of(errno));
+    return false;
 }
 
 void upstream_dispatch(void)
@@ -110,12 +154,17 @@ void upstream_leave(struct exchange *exchange)
         exchange->waiting = false;
         queue_withdraw(&service.queue, &exchange->waiter);
     }
+    if (exchange->dialing) {
+        dialing_leave(exchange);
+        queue_done(&service.queue, exchange->guest->source);
+    }
     if (exchange->fd < 0)
         return;
     /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
      * that. */
     close(exchange->fd);
-    event_del(&exchange->event);
+    if (event_initialized(&exchange->event))
+        event_del(&exchange->event);
     exchange->watched = false;
     exchange->fd = -1;
     queue_done(&service.queue, exchange->guest->source);

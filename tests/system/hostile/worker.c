@@ -518,5 +518,5 @@ int main(int argc, char **argv)
         _exit(start_worker());
     channel_begin(&channel, CHANNEL_FD);
     play(part()->nursery);
-    _exit(nursery_run(argv[2]));
+    _exit(nursery_run(argv[2], POLICY_NURSERY));
 }
