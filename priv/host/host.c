@@ -13,6 +13,7 @@
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "priv/host/control.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
@@ -145,6 +146,11 @@ void host_drain(void)
     workers_drain();
 }
 
+bool host_draining(void)
+{
+    return self.draining;
+}
+
 /* Each network may have all its listeners and a namespace or a lease; each worker a channel and its log. */
 static rlim_t descriptors(void)
 {
@@ -200,6 +206,8 @@ static int begin(const char *file)
     int step = namespaces_begin();
     if (step == 0)
         step = begin_nursery();
+    if (step == 0)
+        step = control_begin(config);
     if (step == 0)
         step = load_first(file, config);
     malloc_trim(0);
