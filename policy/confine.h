@@ -24,6 +24,10 @@
  *     Landlock       where the kernel has it: no file, no TCP, no abstract socket, no signal outside
  *     inventory      the descriptors are exactly the expected ones
  *     filter         the worker's
+ *
+ * The dialer of an agent over TCP comes by the same steps as the nursery, but keeps the network namespace.
+ * Its root, and then that of nursery and worker too, is a file system that holds nothing. Its own steps are
+ * "dumpable" to "filter"; Landlock leaves it one TCP port.
  */
 #ifndef METAWARD_POLICY_CONFINE_H
 #define METAWARD_POLICY_CONFINE_H
