@@ -12,6 +12,13 @@
 #define DEFAULT_STATE_PATH "/var/lib/neutron"
 #define DEFAULT_SOCKET     "/metadata_proxy" /* below the state path */
 
+/* No padding: two configurations are compared byte by byte. */
+_Static_assert(offsetof(struct config, given) ==
+                       offsetof(struct config, reserved) + sizeof(((struct config *)NULL)->reserved) &&
+                   sizeof(struct config) ==
+                       offsetof(struct config, no_padding) + sizeof(((struct config *)NULL)->no_padding),
+               "a configuration has no padding");
+
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
     size_t small;
@@ -149,7 +156,7 @@ static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE]
     }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
-    config->network.identity = identity_header_of(config->ovn, config->given_router);
+    config->network.identity = (uint8_t)identity_header_of(config->ovn, config->given_router);
     return true;
 }
 

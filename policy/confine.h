@@ -24,6 +24,10 @@
  *     Landlock       where the kernel has it: no file, no TCP, no abstract socket, no signal outside
  *     inventory      the descriptors are exactly the expected ones
  *     filter         the worker's
+ *
+ * The dialer of an agent over TCP comes by the same steps as the nursery, but keeps the network namespace.
+ * Its root, and then that of nursery and worker too, is a file system that holds nothing. Its own steps are
+ * "dumpable" to "filter"; Landlock leaves it one TCP port.
  */
 #ifndef METAWARD_POLICY_CONFINE_H
 #define METAWARD_POLICY_CONFINE_H
@@ -82,5 +86,24 @@ int confine_helper(void);
  * @return as above
  */
 int confine_parent(void);
+
+/**
+ * The host daemon's: as confine_parent(), but for two capabilities that stay permitted and effective, and go
+ * no further, for nothing is executed any more.
+ *
+ *     CAP_SYS_ADMIN         setns() into a network's namespace
+ *     CAP_NET_BIND_SERVICE  bind() to port 80 in there
+ *
+ * @return as above
+ */
+int confine_host(void);
+
+/**
+ * Raise a limit of this process, soft and hard, to `value`, or as far as that goes: the hard one takes
+ * CAP_SYS_RESOURCE. Before power is given up.
+ *
+ * @return the soft limit then
+ */
+rlim_t confine_raise(__rlimit_resource_t resource, rlim_t value);
 
 #endif

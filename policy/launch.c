@@ -3,21 +3,24 @@
  */
 #include "policy/launch.h"
 
-#include "ipc/report.h"
-#include "ipc/steps.h"
+#include "ipc/channel.h"
+#include "ipc/clock.h"
 #include "policy/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-static int child(struct confinement *confinement, const struct launch *what)
+#define LAST_MS 1000 /* how long the end waits for the nursery's */
+
+static int child(struct confinement *confinement, const char *role, const char *name)
 {
-    char *const arguments[] = {"metaward-worker", (char *)(uintptr_t)what->role,
-                               (char *)(uintptr_t)what->name, NULL};
+    char *const arguments[] = {"metaward-worker", (char *)(uintptr_t)role, (char *)(uintptr_t)name, NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
@@ -34,25 +37,51 @@ static int child(struct confinement *confinement, const struct launch *what)
     return step;
 }
 
-int launch(const struct confinement *confinement, const struct launch *what, struct channel *channel,
-           pid_t *pid)
+static pid_t launch(struct confinement *confinement, unsigned long namespaces, const char *role,
+                    const char *name)
 {
-    struct confinement own = *confinement;
-    int ends[2];
-    if (!channel_pair(ends))
-        return report_failed(STEP_CHANNEL, errno, what->role);
-    channel_begin(channel, ends[0]);
-    own.channel = ends[1];
-    own.root = confine_tree(confinement->directory);
+    confinement->root = confine_tree(confinement->directory);
+    if (confinement->root < 0)
+        return -1;
     /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */
-    long child_pid = own.root < 0 ? -1 : syscall(SYS_clone, what->namespaces | SIGCHLD, NULL, NULL, NULL, 0);
-    if (child_pid == 0)
-        _exit(child(&own, what));
+    long pid = syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(child(confinement, role, name));
     int error = errno;
-    close(own.root);
-    close(ends[1]);
-    if (child_pid < 0)
-        return report_failed(what->step, error, "");
-    *pid = (pid_t)child_pid;
-    return 0;
+    close(confinement->root);
+    errno = error;
+    return (pid_t)pid;
+}
+
+pid_t launch_nursery(struct confinement *confinement, const char *name)
+{
+    const char *role = confinement->directory < 0 ? "nursery-dialed" : "nursery";
+    return launch(confinement, confine_namespaces, confinement->reader != 0 ? "nursery-reload" : role, name);
+}
+
+pid_t launch_dialer(struct confinement *confinement, const char *name)
+{
+    confinement->reader = 0;
+    return launch(confinement, confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer", name);
+}
+
+const char *launch_confirm(pid_t nursery, const struct facts *facts)
+{
+    struct facts expected = *facts;
+    expected.filters--;
+    return facts_status(nursery, &expected);
+}
+
+void launch_end(int channel, pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    int64_t until = clock_now() + LAST_MS;
+    close(channel);
+    while (waitpid(pid, NULL, WNOHANG) == 0 && clock_now() < until) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        sigset_t none;
+        sigemptyset(&none);
+        ppoll(NULL, 0, &pause, &none); /* SIGCHLD ends the pause */
+    }
 }

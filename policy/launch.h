@@ -1,30 +1,42 @@
 /*
- * Starting a child: the one kind of fork that still has power behind it.
+ * The start and end of nursery and dialer: the one kind of fork that still has power behind it (confine.h has
+ * the order of steps).
  */
 #ifndef METAWARD_POLICY_LAUNCH_H
 #define METAWARD_POLICY_LAUNCH_H
 
-#include "ipc/channel.h"
 #include "policy/confine.h"
-
-/* What to start. */
-struct launch {
-    unsigned long namespaces; /* confine_namespaces, or fewer */
-    const char *role;         /* the executable's first argument: what it is to be */
-    const char *name;         /* its second, for the process list */
-    int step;                 /* that has failed where there is no child */
-};
+#include "policy/facts.h"
 
 /**
- * Clone a child into namespaces of its own, confine it (confine.h) and execute the worker's executable in it.
- * A child that fails says so in a MSG_FAILED on its channel, and ends.
+ * Clone a child into namespaces of its own, confine it and execute the worker's executable in it. A child
+ * that fails says so in a MSG_FAILED on its channel, and ends.
  *
- * @param confinement root and channel are filled in here
- * @param channel     to the child; begun, and the caller's to close
- * @param pid         its process number; written only on success
- * @return 0, or STEP_CHANNEL or the launch's own step, reported
+ * @param confinement its root is made here; its descriptors stay the caller's. Without the directory of an
+ * agent's socket the nursery is that of an agent over TCP; with a reader, that of a host's proxy
+ * @param name        what the process list shows of it
+ * @return its process number, or -1 with errno set
  */
-int launch(const struct confinement *confinement, const struct launch *what, struct channel *channel,
-           pid_t *pid);
+pid_t launch_nursery(struct confinement *confinement, const char *name);
+
+/** The same for the dialer, which stays in the caller's network namespace. */
+pid_t launch_dialer(struct confinement *confinement, const char *name);
+
+/**
+ * Later workers are looked at without power: find out now whether that works, by the nursery, which must be
+ * confined like a worker but for the last filter.
+ *
+ * @param facts those of a worker
+ * @return NULL, or a constant string with the first fact that is not as it must be
+ */
+const char *launch_confirm(pid_t nursery, const struct facts *facts);
+
+/**
+ * End the nursery, and with it every worker, or the dialer, by end of file on its channel, and wait a second
+ * at most until their sockets are gone.
+ *
+ * @param pid 0: there is none
+ */
+void launch_end(int channel, pid_t pid);
 
 #endif

@@ -14,6 +14,7 @@
     ROLE(WORKER, worker)                                                                                     \
     ROLE(READER, reader)                                                                                     \
     ROLE(READER_HOST, reader_host)                                                                           \
+    ROLE(HOST, host)                                                                                         \
     ROLE(LEASE, lease)                                                                                       \
     ROLE(NURSERY_DIALED, nursery_dialed)                                                                     \
     ROLE(WORKER_DIALED, worker_dialed)                                                                       \

@@ -8,12 +8,14 @@
 #include "ipc/frontend.h"
 
 #include "ipc/haproxy_options.h"
+#include "ipc/inherited.h"
 #include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/reload.h"
 #include "priv/lease/enter.h"
 #include "priv/reading.h"
+#include "priv/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -89,7 +91,9 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
         *status = STEP_USAGE;
         return false;
     }
-    *status = read_file(&options, config);
+    *status = inherited_absolute(options.file, sizeof(options.file))
+                  ? read_file(&options, config)
+                  : report_failed(STEP_CONFIGURATION, ENOTDIR, options.file);
     if (*status >= 0)
         return false;
     tell_old(&options);
@@ -100,4 +104,10 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
 int frontend_status(int step)
 {
     return step == 0 ? 0 : 1;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    return supervise(config, prepared, milestones);
 }

@@ -8,6 +8,7 @@
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
+#include "policy/agent_access.h"
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +27,6 @@
 #define WORKER_SLOT       0
 #define START_MOST_MS     10000 /* a nursery that is not ready by then hangs */
 #define INSTANCES_MOST_MS 1000  /* for a worker to take all instances */
-#define NURSERY_LAST_MS   1000  /* how long the end waits for the nursery's */
 
 enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_READER, POLL_COUNT };
 
@@ -104,6 +103,9 @@ static int settle(struct worker *worker)
     if (step != 0)
         return step;
     self.owner.settled = true;
+    struct agent_obstacle obstacle;
+    bool forbidden = agent_forbidden(self.prepared->agent.directory, self.config->backend,
+                                     &self.prepared->account, &obstacle);
     close(self.prepared->executable);
     if (self.prepared->reader > 0)
         close(self.prepared->reader);
@@ -111,17 +113,18 @@ static int settle(struct worker *worker)
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
-    /* Later workers are looked at without power: find out now whether that works, by the nursery, which must
-     * be confined like a worker but for the last filter. */
-    struct facts nursery = self.facts;
-    nursery.filters--;
-    const char *wrong = facts_status(self.nursery_pid, &nursery);
+    const char *wrong = launch_confirm(self.nursery_pid, &self.facts);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);
     step = self.milestones->settled();
     if (step != 0)
         return step;
     report_open(&self.config->worker);
+    if (forbidden)
+        report_event("event=agent-socket-forbidden path=%s by=%s uid=%u owner=%u:%u mode=%04o",
+                     self.config->backend, obstacle.directory ? "its-directory" : "itself",
+                     (unsigned)self.prepared->account.uid, (unsigned)obstacle.uid, (unsigned)obstacle.gid,
+                     (unsigned)obstacle.mode);
     if (!filter_load(reload_allowed() ? POLICY_PARENT_RELOAD : POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
@@ -202,35 +205,24 @@ static int turn(void)
     return step != 0 ? step : due(clock_now());
 }
 
-/* End of file on its channel ends the nursery, and with it every worker, and the dialer on its; wait until
- * their sockets are gone. */
-static void end_child(const struct channel *channel, pid_t pid)
+static int begin_dialer(void)
 {
-    if (pid <= 0)
-        return;
-    close(channel->fd);
-    int64_t until = clock_now() + NURSERY_LAST_MS;
-    while (waitpid(pid, NULL, WNOHANG) == 0 && clock_now() < until) {
-        struct timespec pause = {.tv_nsec = 1000000};
-        sigset_t none;
-        sigemptyset(&none);
-        ppoll(NULL, 0, &pause, &none); /* SIGCHLD ends the pause */
-    }
-}
-
-/* It makes its connections from where the parent is: of all the namespaces it keeps the network's. */
-static int begin_dialer(struct confinement confinement)
-{
-    confinement.reader = 0;
-    const struct launch dialer = {confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer",
-                                  network_word(&self.config->network), STEP_START_DIALER};
+    int ends[2];
+    if (!channel_pair(ends))
+        return report_failed(STEP_CHANNEL, errno, "dialer");
+    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
+    self.dialer_pid = launch_dialer(&confinement, network_word(&self.config->network));
+    if (self.dialer_pid < 0)
+        return report_failed(STEP_START_DIALER, errno, "");
+    close(ends[1]);
+    channel_begin(&self.dialer, ends[0]);
     self.owner.dialer = &self.dialer;
-    int step = launch(&confinement, &dialer, &self.dialer, &self.dialer_pid);
-    return step != 0 ? step : switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
+    return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
 {
+    int ends[2];
     int filters = facts_filters();
     if (filters < 0)
         return report_failed(STEP_FACTS, errno, "/proc/self/status");
@@ -246,24 +238,16 @@ static int begin(void)
         return step;
     if (!signals_hold() || (reload_allowed() && !signals_hold_reload()))
         return report_failed(STEP_CHANNEL, errno, "nursery");
-    bool dialed = settings_dialed(&self.config->worker);
-    const struct confinement confinement = {.uid = self.facts.uid,
-                                            .gid = self.facts.gid,
-                                            .descriptors = settings_descriptors(&self.config->worker),
-                                            .executable = self.prepared->executable,
-                                            .reader = self.prepared->reader,
-                                            .directory = self.prepared->agent.directory};
-    const struct launch nursery = {confine_namespaces,
-                                   reload_allowed() ? "nursery-reload"
-                                   : dialed         ? "nursery-dialed"
-                                                    : "nursery",
-                                   network_word(&self.config->network), STEP_START_NURSERY};
-    if (dialed)
-        step = begin_dialer(confinement);
-    if (step == 0)
-        step = launch(&confinement, &nursery, &self.nursery, &self.nursery_pid);
-    if (step != 0)
+    if (settings_dialed(&self.config->worker) && (step = begin_dialer()) != 0)
         return step;
+    if (!channel_pair(ends))
+        return report_failed(STEP_CHANNEL, errno, "nursery");
+    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
+    self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
+    if (self.nursery_pid < 0)
+        return report_failed(STEP_START_NURSERY, errno, "");
+    close(ends[1]);
+    channel_begin(&self.nursery, ends[0]);
     self.nursery_phase = PHASE_PARENT_NURSERY_START;
     self.nursery_due = clock_now() + START_MOST_MS;
     malloc_trim(0);
@@ -279,8 +263,8 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     int step = begin();
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
-    end_child(&self.nursery, self.nursery_pid);
-    end_child(&self.dialer, self.dialer_pid);
+    launch_end(self.nursery.fd, self.nursery_pid);
+    launch_end(self.dialer.fd, self.dialer_pid);
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
     return step;

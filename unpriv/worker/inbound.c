@@ -206,6 +206,8 @@ static void go_on_with_body(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     case HTTP_BAD:
         break;
@@ -322,6 +324,8 @@ void inbound_process(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     }
 }

@@ -45,9 +45,11 @@ static bool watch_agent(struct exchange *exchange)
         event_assign(&exchange->event, service.base, exchange->fd, wanted, on_agent, exchange);
         exchange->watched = event_add(&exchange->event, NULL) == 0;
     }
-    if (!exchange->watched)
+    if (!exchange->watched) {
         relay_fail(exchange, 502, REASON_AGENT_ERROR);
-    return exchange->watched;
+        return false;
+    }
+    return guest_watch(exchange->guest); /* a new one was not, so far: it may end before its answer comes */
 }
 
 static void unwatch_agent(struct exchange *exchange)
@@ -66,6 +68,8 @@ void relay_begin(struct exchange *exchange)
     if (exchange->link) { /* once registered it stays so: waiting for its event costs nothing more */
         if (!exchange->watched || exchange->request_sent < exchange->request_length)
             watch_agent(exchange);
+        else
+            guest_watch(exchange->guest);
         return;
     }
     in_vain++;
