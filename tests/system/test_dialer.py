@@ -446,9 +446,9 @@ def test_the_name_is_looked_up_by_somebody_without_power(name_server):
         assert status["NoNewPrivs"] == ["1"] and status["NSpid"][-1] == "1"
         name_server.answers.set()
         starting.join()
-        with proxy:
-            assert proxy.event("agent-resolved")["address"] == "10.1.2.3:%d" % agent.port
-            assert not os.path.exists("/proc/%d" % child)
+        assert proxy.event("agent-resolved")["address"] == "10.1.2.3:%d" % agent.port
+        assert not os.path.exists("/proc/%d" % child)
+        assert proxy.stop() == 0
 
 
 def test_43_a_name_server_that_does_not_answer(name_server):
