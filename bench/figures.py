@@ -51,3 +51,8 @@ def answer_times(subject):
     """-> p50, p99 (medians of rounds), p99.9 (of all rounds together: there are too few answers in one)"""
     return (median(subject, "equal", "p50"), median(subject, "equal", "p99"),
             percentile(merge(values(subject, "equal", "times")), 0.999))
+
+
+def others(work, series, *names):
+    """The share of the machine that others had while these subjects' samples were taken: the median."""
+    return statistics.median(share for name in names for share in values(work["subjects"][name], series, "others"))

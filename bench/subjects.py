@@ -113,6 +113,7 @@ class Subject:
     """A proxy as it runs: its processes, and the addresses of its networks."""
     name = title = ""
     reuses = True  # can keep connections to the agent
+    bears_equal_load = True  # a third of what HAProxy can
 
     def __init__(self, wanted, number, directory):
         self.wanted = wanted
@@ -260,6 +261,7 @@ class Nginx(Subject):
 class Python(Subject):
     name, title = "python", "Python (WSGI)"
     reuses = False
+    bears_equal_load = False
 
     def launch(self):
         self.run("/usr/bin/python3", "-B", os.path.join(HERE, "wsgi.py"), self.address(), "80", self.wanted.agent,

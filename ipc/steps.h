@@ -60,7 +60,8 @@
     STEP(STEP_LEASE, 44, "have the host daemon serve the network",                                           \
          "look at the host daemon's log, or end it")                                                         \
     STEP(STEP_START_DIALER, 45, "start the dialer", "look at the limits on processes and memory")            \
-    STEP(STEP_DIALER_DIED, 46, "keep the dialer running", "look at the kernel's log, then start again")
+    STEP(STEP_DIALER_DIED, 46, "keep the dialer running", "look at the kernel's log, then start again")      \
+    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

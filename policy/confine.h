@@ -24,6 +24,10 @@
  *     Landlock       where the kernel has it: no file, no TCP, no abstract socket, no signal outside
  *     inventory      the descriptors are exactly the expected ones
  *     filter         the worker's
+ *
+ * The dialer of an agent over TCP comes by the same steps as the nursery, but keeps the network namespace.
+ * Its root, and then that of nursery and worker too, is a file system that holds nothing. Its own steps are
+ * "dumpable" to "filter"; Landlock leaves it one TCP port.
  */
 #ifndef METAWARD_POLICY_CONFINE_H
 #define METAWARD_POLICY_CONFINE_H
@@ -41,6 +45,7 @@ struct confinement {
     rlim_t descriptors; /* the most that a child may hold */
     int channel;        /* the child's end; CHANNEL_FD from step "descriptors" on */
     int executable;     /* goes to its place in policy/descriptors.h; the dialer closes it */
+    int reader;         /* O_PATH: the reader's executable, goes to its place as well; 0: none */
     int directory;      /* O_PATH: the agent's, or -1; only a sanitized child looks at it */
 };
 

@@ -29,7 +29,7 @@ void filter_prepare(enum policy_role role, const struct policy_values *values, s
 
 bool filter_load(enum policy_role role, const struct policy_values *values)
 {
-    struct filter filter;
+    static struct filter filter; /* not on the stack, whose pages would stay */
     filter_prepare(role, values, &filter);
     struct sock_fprog program = {.len = filter.length, .filter = filter.program};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #ifndef IPV6_FREEBIND
@@ -57,6 +58,16 @@ static const struct policy_line lines[] = {
     PINNED(socket, "the number of an interface", INT(0, AF_UNIX), INT(1, SOCK_DGRAM | SOCK_CLOEXEC),
            INT(2, 0)),
     PINNED(ioctl, "the number of an interface", INT(1, SIOCGIFINDEX)),
+    /* the control socket, and what workers count */
+    PINNED(accept4, "a client of the control socket", INT(3, SOCK_NONBLOCK | SOCK_CLOEXEC)),
+    PINNED(getsockopt, "who the client is", INT(1, SOL_SOCKET), INT(2, SO_PEERCRED)),
+    PINNED(getsockopt, "which groups the client is in", INT(1, SOL_SOCKET), INT(2, SO_PEERGROUPS)),
+    PINNED(memfd_create, "memory in which a new worker counts", INT(1, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+    PINNED(fcntl, "its size is fixed", INT(1, F_ADD_SEALS),
+           INT(2, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)),
+    BARE(ftruncate, "as large as its networks need"),
+    BARE(pread64, "what a worker has counted"),
+    /* how messages come */
     PINNED(setsockopt, "have the kernel tell who sent a message", INT(1, SOL_SOCKET), INT(2, SO_PASSCRED)),
     PINNED(setsockopt, "a listener", INT(1, SOL_SOCKET), INT(2, SO_REUSEADDR)),
     PINNED(setsockopt, "a listener of one interface", INT(1, SOL_SOCKET), INT(2, SO_BINDTODEVICE)),

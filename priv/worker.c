@@ -42,12 +42,12 @@ static bool tell(struct worker *worker, enum message_type type)
     message_begin(&message, type);
     if (type == MSG_SETTINGS)
         message.body.settings = *worker->owner->settings;
-    return channel_send(&worker->channel, &message, NULL) == CHANNEL_OK;
+    return channel_send(&worker->channel, &message, &worker->counters) == CHANNEL_OK;
 }
 
 int worker_begin(struct worker *worker, const struct worker_owner *owner, uint16_t slot)
 {
-    *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot};
+    *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot, .counters = -1};
     worker->log = (struct logsocket){.target = owner->settings->log_target, .relay = -1};
     bool good = owner->log_apart || logsocket_open(owner->settings->log_target, &worker->log);
     return good ? 0 : report_failed(STEP_LOG, errno, "");
@@ -87,7 +87,7 @@ int worker_start(struct worker *worker)
     bool spawned = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log});
     int error = errno;
     bool told =
-        spawned && tell(worker, MSG_SETTINGS) &&
+        spawned && (worker->counters < 0 || tell(worker, MSG_COUNTERS)) && tell(worker, MSG_SETTINGS) &&
         (worker->owner->dialer == NULL || switchboard_connect(worker->owner->dialer, &worker->channel));
     close(ends[1]);
     close(log);

@@ -13,6 +13,7 @@
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "priv/host/control.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
@@ -145,6 +146,11 @@ void host_drain(void)
     workers_drain();
 }
 
+bool host_draining(void)
+{
+    return self.draining;
+}
+
 /* Each network may have all its listeners and a namespace or a lease; each worker a channel and its log. */
 static rlim_t descriptors(void)
 {
@@ -182,6 +188,8 @@ static int begin_nursery(void)
 static int begin(const char *file)
 {
     const struct host_config *config = self.config;
+    if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
+        return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
@@ -198,6 +206,8 @@ static int begin(const char *file)
     int step = namespaces_begin();
     if (step == 0)
         step = begin_nursery();
+    if (step == 0)
+        step = control_begin(config);
     if (step == 0)
         step = load_first(file, config);
     malloc_trim(0);

@@ -31,4 +31,7 @@ void host_unwatched(void);
 /** Finish the requests in flight, then end. */
 void host_drain(void);
 
+/** Is it doing that? */
+bool host_draining(void);
+
 #endif

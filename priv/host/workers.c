@@ -4,12 +4,14 @@
 #include "priv/host/workers.h"
 
 #include "ipc/clock.h"
+#include "ipc/counters.h"
 #include "ipc/steps.h"
 #include "priv/host/host.h"
 #include "priv/worker.h"
 
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define STARTS_AT_ONCE 4  /* more would only share the processors, and fill the nursery's channel */
 #define RELAY_AGAIN_MS 20 /* until stderr, which had no room, is tried again */
@@ -130,6 +132,8 @@ static void retire(struct host_worker *w)
 {
     loop_timer(&w->timer, 0);
     logsocket_end(&w->worker.log);
+    if (w->worker.counters >= 0)
+        close(w->worker.counters);
     if (w->starting)
         starting--;
     behind -= w->queue != 0;
@@ -192,7 +196,8 @@ static void start(struct host_worker *w)
     w->timer.run = on_time;
     w->begun = w->queued = true;
     begun++;
-    worker_begin(&w->worker, &owner, slot); /* opens no log, so it can't fail */
+    worker_begin(&w->worker, &owner, slot);                           /* opens no log, so it can't fail */
+    w->worker.counters = counters_make(owner.settings->max_networks); /* or nothing is counted */
     w->next_start = 0;
     if (starts == 0)
         starts = (uint16_t)(slot + 1);
@@ -344,4 +349,9 @@ bool workers_any(void)
 const struct worker *workers_at(uint32_t slot)
 {
     return slot < MESSAGE_SLOTS && table[slot].begun ? &table[slot].worker : NULL;
+}
+
+uint32_t workers_load(uint32_t slot)
+{
+    return slot < MESSAGE_SLOTS ? table[slot].count : 0;
 }

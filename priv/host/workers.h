@@ -50,4 +50,7 @@ bool workers_any(void);
 /** The worker in a slot, from 0; NULL where none ever was. */
 const struct worker *workers_at(uint32_t slot);
 
+/** How many networks the worker in a slot has. */
+uint32_t workers_load(uint32_t slot);
+
 #endif

@@ -15,6 +15,19 @@ from harness import DAEMON, Client, Namespace, Proxy, Tenant, unique
 SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
 
 
+CTL = os.path.join(os.path.dirname(DAEMON), "..", "bin", "metawardctl")
+OK, REFUSED, USAGE, UNREACHABLE, UNKNOWN, NOT_UNDERSTOOD = range(6)
+
+
+def ctl(host, *words, status=OK, user=None, group=None, groups=(), under=()):
+    """Run metawardctl; its standard output, and its standard error where it fails."""
+    path = host if isinstance(host, str) else host.control
+    done = subprocess.run([*under, CTL, "--socket", path, *words], capture_output=True, text=True, timeout=60, check=False,
+                          user=user, group=group, extra_groups=None if user is None else list(groups), umask=0o22)
+    assert done.returncode == status, (words, done)
+    return done.stdout if status == OK else done.stdout + done.stderr
+
+
 class Host(Proxy):
     """`metawardd --config` in the foreground. `options` are lines of the global file, by section.
 

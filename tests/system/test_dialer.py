@@ -378,6 +378,13 @@ def test_an_address_and_a_socket_are_one_too_many():
     assert status == 2 and "--metadata-address: not together with metadata-proxy-socket" in said
 
 
+def test_41_the_host_daemon_has_no_dialer(tmp_path):
+    file = tmp_path / "metaward.conf"
+    file.write_text("[metaward]\nuser = nobody\nmetadata_address = 127.0.0.1:80\n")
+    status, said = start_failing("--config", str(file))
+    assert status == 41 and "metadata_address in a host's file: EOPNOTSUPP" in said
+
+
 def test_43_a_name_that_nobody_knows():
     status, said = fails("no-such-name.invalid:80")
     assert status == 43 and "cannot look up the agent's name: no-such-name.invalid: E" in said

@@ -11,11 +11,12 @@ import pytest
 
 from devlog import DevLog
 from harness import OTHER, Agent, unique, wait_for
-from host import Host
+from host import Host, ctl
 from test_policy_use import calls, loads_a_filter, matches, policy
 
 pytestmark = pytest.mark.plain  # a sanitized build has calls of its own
 
+MEMBER = 54322  # of the control group
 PRIVATE = ("unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh")
 
 
@@ -64,13 +65,14 @@ def life(directory, agent, log, seen, devlog=None):
     networks = {"one": (OTHER, name, ["169.254.169.254:80%tap0", "[fe80::1]:80%tap0", "[::]:8080"])}
     under = devlog.under if devlog else ()
     few = "[limits]\nmax_networks = 16\n"  # a worker asks of each descriptor that it may have: a trace is long enough
-    with TracedHost(directory, seen, agent, networks, log=log, config=few, under=under) as host:
+    with TracedHost(directory, seen, agent, networks, log=log, config=few, under=under, workers=2, control_group=MEMBER) as host:
         wait_for("the network to wait", lambda: host.told("network-waiting"))
         add_namespace(host, name)
         wait_for("the network to be served", lambda: host.told("network-serving"))
         if devlog:
             devlog.stop()
             devlog.start()
+        ctl(host, "stats", user=MEMBER, group=MEMBER)
         served = host.told("serving")
         os.kill(host.workers[0], signal.SIGKILL)
         wait_for("another worker", lambda: host.told("serving") > served)
