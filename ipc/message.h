@@ -13,6 +13,7 @@
 #define METAWARD_IPC_MESSAGE_H
 
 #include "ipc/address.h"
+#include "ipc/instance.h"
 #include "ipc/network.h"
 #include "ipc/settings.h"
 
@@ -25,20 +26,22 @@
 enum message_type {
     MSG_NONE = 0,
     /* parent -> nursery */
-    MSG_SPAWN, /* start a worker in .slot; descriptors: its channel, its log */
+    MSG_SPAWN, /* start what .role says in .slot; descriptors: a worker's channel and log, or a reader's file
+                  and channel */
     MSG_KILL,  /* end the worker in .slot, if it has not ended, and tell how it did */
     /* nursery -> parent */
     MSG_NURSERY_READY, /* confined and waiting */
     MSG_EXITED,        /* the worker in .slot ended with .status as wait4() gives it */
     /* parent -> worker */
-    MSG_SETTINGS, /* .settings: reserve memory, confine */
-    MSG_NETWORK,  /* .body.network: serve it as number .network, or change the one that has this number */
-    MSG_LISTENER, /* .body.address as listener .slot of .network; descriptor: a listening stream socket */
-    MSG_UNLISTEN, /* close listener .slot; connections that came through it stay */
-    MSG_REMOVE,   /* close the listeners and connections of .network at once; its number is free again */
-    MSG_SERVE,    /* the first networks and listeners are handed over: start accepting */
-    MSG_LOG,      /* descriptor: send lines there, and close what they were sent to */
-    MSG_DRAIN,    /* stop accepting, finish what is in flight, exit 0 */
+    MSG_SETTINGS,  /* .settings: reserve memory, confine */
+    MSG_NETWORK,   /* .body.network: serve it as number .network, or change the one that has this number */
+    MSG_LISTENER,  /* .body.address as listener .slot of .network; descriptor: a listening stream socket */
+    MSG_UNLISTEN,  /* close listener .slot; connections that came through it stay */
+    MSG_REMOVE,    /* close the listeners and connections of .network at once; its number is free again */
+    MSG_INSTANCES, /* .body.instances: the next of the records of guests known one by one (instance.h) */
+    MSG_SERVE,     /* the first networks and listeners are handed over: start accepting */
+    MSG_LOG,       /* descriptor: send lines there, and close what they were sent to */
+    MSG_DRAIN,     /* stop accepting, finish what is in flight, exit 0 */
     /* parent -> dialer */
     MSG_DIAL, /* .body.address is the agent's: pin it, confine */
     /* parent -> dialer and worker */
@@ -53,6 +56,9 @@ enum message_type {
     MSG_COUNTERS, /* memory to count in (counters.h), as a descriptor */
     MSG_COUNT
 };
+
+/* What the nursery is to start. A reader only where the nursery has its executable (policy/descriptors.h). */
+enum spawn_role { SPAWN_WORKER = 0, SPAWN_READER, SPAWN_COUNT };
 
 /* Who receives, and what it has been told so far: one bit each, so that the phase table is a mask. */
 enum message_phase {
@@ -77,7 +83,7 @@ struct message {
     uint16_t type;     /* enum message_type */
     uint32_t sequence; /* counts the sender's messages on this channel from 1 */
     uint16_t slot;     /* of a worker or, in MSG_LISTENER and MSG_UNLISTEN, of a listener */
-    uint16_t reserved;
+    uint16_t role;     /* enum spawn_role in MSG_SPAWN */
     int32_t status;
     int32_t step;     /* enum step in MSG_FAILED */
     uint32_t network; /* its number */
@@ -85,6 +91,7 @@ struct message {
         struct settings settings;
         struct network network;
         struct address address;
+        struct instance_batch instances;
     } body;
 };
 

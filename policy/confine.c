@@ -120,6 +120,11 @@ static bool take_ids(uid_t uid, gid_t gid)
     return taken && !returned;
 }
 
+static bool place(int fd, int number)
+{
+    return fd == number ? fcntl(fd, F_SETFD, 0) == 0 : dup3(fd, number, 0) >= 0;
+}
+
 /* Exactly the nursery's descriptors, at their numbers; everything else is closed. */
 static bool place_descriptors(const struct confinement *confinement)
 {
@@ -127,14 +132,16 @@ static bool place_descriptors(const struct confinement *confinement)
     if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
         return false;
 #endif
-    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 ||
-        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0 || close(LOG_FD) != 0)
+    unsigned last = NURSERY_EXECUTABLE_FD;
+    if (!place(confinement->channel, CHANNEL_FD) || !place(confinement->executable, NURSERY_EXECUTABLE_FD) ||
+        close(LOG_FD) != 0)
+        return false;
+    if (confinement->reader != 0 && !place(confinement->reader, (int)(last = NURSERY_READER_FD)))
         return false;
 #ifdef METAWARD_SANITIZED
-    return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&
-           close_range(REPORT_FD + 1, ~0U, 0) == 0;
+    return close_range(last + 1, REPORT_FD - 1, 0) == 0 && close_range(REPORT_FD + 1, ~0U, 0) == 0;
 #else
-    return close_range(NURSERY_EXECUTABLE_FD + 1, ~0U, 0) == 0;
+    return close_range(last + 1, ~0U, 0) == 0;
 #endif
 }
 

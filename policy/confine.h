@@ -45,6 +45,7 @@ struct confinement {
     rlim_t descriptors; /* the most that a child may hold */
     int channel;        /* the child's end; CHANNEL_FD from step "descriptors" on */
     int executable;     /* goes to its place in policy/descriptors.h; the dialer closes it */
+    int reader;         /* O_PATH: the reader's executable, goes to its place as well; 0: none */
     int directory;      /* O_PATH: the agent's, or -1; only a sanitized child looks at it */
 };
 

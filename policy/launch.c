@@ -55,12 +55,13 @@ static pid_t launch(struct confinement *confinement, unsigned long namespaces, c
 
 pid_t launch_nursery(struct confinement *confinement, const char *name)
 {
-    return launch(confinement, confine_namespaces, confinement->directory < 0 ? "nursery-dialed" : "nursery",
-                  name);
+    const char *role = confinement->directory < 0 ? "nursery-dialed" : "nursery";
+    return launch(confinement, confine_namespaces, confinement->reader != 0 ? "nursery-reload" : role, name);
 }
 
 pid_t launch_dialer(struct confinement *confinement, const char *name)
 {
+    confinement->reader = 0;
     return launch(confinement, confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer", name);
 }
 

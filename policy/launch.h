@@ -13,7 +13,7 @@
  * that fails says so in a MSG_FAILED on its channel, and ends.
  *
  * @param confinement its root is made here; its descriptors stay the caller's. Without the directory of an
- * agent's socket the nursery is that of an agent over TCP
+ * agent's socket the nursery is that of an agent over TCP; with a reader, that of a host's proxy
  * @param name        what the process list shows of it
  * @return its process number, or -1 with errno set
  */

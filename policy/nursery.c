@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const struct policy_line lines[] = {
     /* the nursery's own */
@@ -83,7 +84,21 @@ static const struct policy_line by_dialer[] = {
            INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 };
 
+/* A host's proxy: its configuration is read again by a reader that the nursery starts. */
+static const struct policy_line by_dialer_with_reader[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
+    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
+    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+#ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
+    PINNED(read, "for the reader: the configuration", INT(0, READER_FILE_FD)),
+#endif
+};
+
 /* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
 MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
 POLICY_BY(nursery, lines, by_socket);
 POLICY_BY(nursery_dialed, lines, by_dialer);
+POLICY_BY(nursery_reload, lines, by_dialer_with_reader);

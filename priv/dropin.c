@@ -9,8 +9,10 @@
 
 #include "ipc/haproxy_options.h"
 #include "ipc/inherited.h"
+#include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "policy/reload.h"
 #include "priv/lease/enter.h"
 #include "priv/reading.h"
 #include "priv/supervise.h"
@@ -66,6 +68,9 @@ static int read_file(const struct haproxy_options *options, struct config *confi
     }
     if (options->check)
         return options->quiet || say("Configuration file is valid\n") ? 0 : STEP_CONFIGURATION;
+    if (reading.config.host_proxy)
+        reload_allow(options->file, &reading.config);
+    instances_commit();
     *config = reading.config;
     merge(options, config);
     return -1;
@@ -92,7 +97,7 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     if (*status >= 0)
         return false;
     tell_old(&options);
-    *status = geteuid() == 0 ? lease_enter(config, argv) : 0;
+    *status = geteuid() == 0 && !config->host_proxy ? lease_enter(config, argv) : 0;
     return *status == 0;
 }
 

@@ -4,6 +4,7 @@
 #include "priv/supervise.h"
 
 #include "ipc/clock.h"
+#include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
@@ -12,6 +13,7 @@
 #include "policy/filter.h"
 #include "policy/launch.h"
 #include "policy/lockdown.h"
+#include "policy/reload.h"
 #include "policy/switchboard.h"
 #include "priv/worker.h"
 
@@ -22,10 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKER_SLOT   0
-#define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
+#define WORKER_SLOT       0
+#define START_MOST_MS     10000 /* a nursery that is not ready by then hangs */
+#define INSTANCES_MOST_MS 1000  /* for a worker to take all instances */
 
-enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
+enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_READER, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -44,6 +47,10 @@ static struct {
 static int on_nursery_message(const struct message *message)
 {
     int step;
+    if (reload_allowed() && message->slot == RELOAD_SLOT) {
+        reload_ended(message->type == MSG_EXITED ? 0 : message->status);
+        return 0;
+    }
     switch ((enum message_type)message->type) {
     case MSG_NURSERY_READY:
         self.nursery_phase = PHASE_PARENT_NURSERY;
@@ -72,7 +79,18 @@ static bool hand_over(struct worker *worker)
         if (channel_send(&worker->channel, &message, &self.prepared->listeners[i]) != CHANNEL_OK)
             return false;
     }
-    return true;
+    return !reload_allowed() || instances_send(&worker->channel, INSTANCES_MOST_MS);
+}
+
+/* SIGHUP: a worker that was handed a table already gets the new one, any other finds it when its turn comes.
+ */
+static int reload(void)
+{
+    if (!self.owner.settled || self.worker.draining || !reload_turn(&self.nursery) ||
+        self.worker.channel.fd < 0 || self.worker.phase == PHASE_PARENT_WORKER_START ||
+        instances_send(&self.worker.channel, INSTANCES_MOST_MS))
+        return 0;
+    return worker_distrust(&self.worker, "it takes no instances");
 }
 
 /* The first worker serves: write the pid file, and give up every capability and most system calls. */
@@ -89,6 +107,8 @@ static int settle(struct worker *worker)
     bool forbidden = agent_forbidden(self.prepared->agent.directory, self.config->backend,
                                      &self.prepared->account, &obstacle);
     close(self.prepared->executable);
+    if (self.prepared->reader > 0)
+        close(self.prepared->reader);
     close(self.prepared->agent.directory);
     step = confine_parent();
     if (step != 0)
@@ -105,7 +125,7 @@ static int settle(struct worker *worker)
                      self.config->backend, obstacle.directory ? "its-directory" : "itself",
                      (unsigned)self.prepared->account.uid, (unsigned)obstacle.uid, (unsigned)obstacle.gid,
                      (unsigned)obstacle.mode);
-    if (!filter_load(POLICY_PARENT, &values))
+    if (!filter_load(reload_allowed() ? POLICY_PARENT_RELOAD : POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
 }
@@ -152,7 +172,8 @@ static int turn(void)
                                         [POLL_DIALER] = {.fd = self.dialer.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.channel.fd, .events = POLLIN},
                                         [POLL_RELAY] = {.fd = self.worker.log.relay, .events = POLLIN},
-                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
+                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT},
+                                        [POLL_READER] = {.fd = reload_waits_for(), .events = POLLIN}};
     if (self.worker.log.waits)
         polled[POLL_RELAY] = (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
@@ -160,6 +181,8 @@ static int turn(void)
     int64_t now = clock_now(), next = self.nursery_due;
     if (next == 0)
         next = worker_next_due(&self.worker);
+    if (reload_due() != 0 && (next == 0 || reload_due() < next))
+        next = reload_due();
     int64_t left = next > now ? next - now : 0;
     struct timespec pause = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
     int ready = ppoll(polled, POLL_COUNT, next != 0 ? &pause : NULL, &none);
@@ -177,6 +200,8 @@ static int turn(void)
         step = worker_receive(&self.worker);
     if (step == 0)
         step = receive_nursery();
+    if (step == 0)
+        step = reload();
     return step != 0 ? step : due(clock_now());
 }
 
@@ -211,7 +236,7 @@ static int begin(void)
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
     if (step != 0)
         return step;
-    if (!signals_hold())
+    if (!signals_hold() || (reload_allowed() && !signals_hold_reload()))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     if (settings_dialed(&self.config->worker) && (step = begin_dialer()) != 0)
         return step;

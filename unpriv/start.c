@@ -69,6 +69,10 @@ static void obey(const struct received *received)
         if (!serve_remove(message->network))
             end(STEP_CHANNEL);
         break;
+    case MSG_INSTANCES:
+        if (!serve_instances(&message->body.instances))
+            end(STEP_CHANNEL);
+        break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))
             end(STEP_EVENTS);

@@ -14,6 +14,7 @@ import subprocess
 
 import pytest
 
+import hostproxy
 import proc
 from devlog import DevLog
 from harness import DAEMON, Agent, Client, Proxy, TcpAgent, wait_for
@@ -229,10 +230,53 @@ def test_the_same_for_an_agent_over_tcp(tenant, tmp_path):
     compare(used)
 
 
+def sort_calls_of_a_host(directory, used):
+    """As above; a reader that the nursery has started is under the nursery's filter, too."""
+    for name in os.listdir(directory):
+        made = list(calls(os.path.join(directory, name)))
+        loads = [i for i, call in enumerate(made) if loads_a_filter(call)]
+        if not loads:
+            continue
+        names = {call[0] for call in made}
+        role = {"nursery": "nursery_reload", "worker": "worker_dialed"}.get(role_of(made), role_of(made))
+        if role == "parent":
+            role = "parent_reload" if "clone" in names else "reader"
+        if role == "worker_dialed" or (role == "reader" and "setresuid" not in names):
+            used["nursery_reload"] += made
+        used[role] += made[loads[0] + 1:]
+
+
+def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path):
+    """The tables of parent and nursery are those of other modes, and a few lines: those are looked at."""
+    used = {"parent_reload": [], "nursery_reload": [], "worker_dialed": [], "dialer": [], "reader": []}
+    for name in ("t", "dev"):
+        (tmp_path / name).mkdir(mode=0o755)
+    strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", str(tmp_path / "t" / "t"))
+    known = hostproxy.guests(600, "10.9")
+    with TcpAgent(inside=tenant.proxy) as agent, DevLog(str(tmp_path / "dev")) as devlog:
+        with hostproxy.HostProxy(tenant, agent, devlog, known[:1], tmp_path, under=strace) as proxy:
+            assert proxy.identity(known[0].ip) and not proxy.identity(known[1].ip)
+            proxy.reload(known)
+            wait_for("the second guest", lambda: proxy.identity(known[1].ip))
+            proxy.reload("nonsense", "reload-failed")
+            os.kill(proxy.worker, signal.SIGKILL)
+            proxy.event("serving", 2)
+            assert proxy.identity(known[1].ip)
+    sort_calls_of_a_host(str(tmp_path / "t"), used)
+    tables = policy()
+    for role, base in (("parent_reload", "parent"), ("nursery_reload", "nursery"), ("reader", None)):
+        assert used[role], "no trace of the %s" % role
+        strangers = {call[0] for call in used[role] if not any(matches(line, call) for line in tables[role])}
+        assert strangers == set(), "%s: used, and not in the table" % role
+        own = [line for line in tables[role] if not base or line not in tables[base]]
+        assert own and not [line for line in own if not any(matches(line, call) for call in used[role])], role
+
+
 def test_no_table_is_left_out():
     """Those of the readers are in test_reader.py and test_host_config.py, the lease's in test_lease.py,
     the host daemon's in test_host_policy.py."""
-    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host"}
+    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host",
+                             "parent_reload", "nursery_reload"}
 
 
 def test_lines_that_claim_to_be_unused_are_few_and_say_why():

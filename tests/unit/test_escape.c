@@ -255,6 +255,20 @@ static void reader_pins(void **state)
     pins_hold(POLICY_READER);
 }
 
+static void reload_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_PARENT_RELOAD);
+    survivors_equal_the_table(POLICY_NURSERY_RELOAD);
+}
+
+static void reload_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_PARENT_RELOAD);
+    pins_hold(POLICY_NURSERY_RELOAD);
+}
+
 static void host_reader_survivors(void **state)
 {
     (void)state;
@@ -380,6 +394,7 @@ int main(void)
         cmocka_unit_test(parent_survivors),         cmocka_unit_test(parent_pins),
         cmocka_unit_test(reader_survivors),         cmocka_unit_test(reader_pins),
         cmocka_unit_test(host_reader_survivors),    cmocka_unit_test(host_reader_pins),
+        cmocka_unit_test(reload_survivors),         cmocka_unit_test(reload_pins),
         cmocka_unit_test(host_survivors),           cmocka_unit_test(host_pins),
         cmocka_unit_test(refused_calls_return),     cmocka_unit_test(the_32_bit_entry_kills),
         cmocka_unit_test(dialed_nursery_survivors), cmocka_unit_test(dialed_nursery_pins),

@@ -20,8 +20,17 @@ static void good_message(struct message *message, uint16_t type)
         message->status = 9;
         break;
     case MSG_SPAWN:
+        message->role = SPAWN_READER;
+        message->slot = 15;
+        break;
     case MSG_KILL:
         message->slot = 15;
+        break;
+    case MSG_INSTANCES:
+        message->body.instances.total = 1;
+        message->body.instances.count = 1;
+        message->body.instances.entry[0] =
+            (struct instance){.family = ADDRESS_IPV4, .ip = {1}, .id = UUID, .tenant = "a", .signature = "b"};
         break;
     case MSG_SETTINGS:
         settings_default(&message->body.settings);
@@ -62,7 +71,7 @@ static void good_message(struct message *message, uint16_t type)
 /* Bytes of the message that a type may use; the others must be zero. */
 static bool uses_byte(uint16_t type, size_t at)
 {
-    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, reserved);
+    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, role);
     bool status = at >= offsetof(struct message, status) && at < offsetof(struct message, step);
     bool step = at >= offsetof(struct message, step) && at < offsetof(struct message, network);
     bool network = at >= offsetof(struct message, network) && at < offsetof(struct message, body);
@@ -72,8 +81,11 @@ static bool uses_byte(uint16_t type, size_t at)
         return true;
     switch (type) {
     case MSG_SPAWN:
+        return slot || (at >= offsetof(struct message, role) && at < offsetof(struct message, status));
     case MSG_KILL:
         return slot;
+    case MSG_INSTANCES:
+        return at >= offsetof(struct message, body) && body < sizeof(struct instance_batch);
     case MSG_EXITED:
         return slot || status;
     case MSG_FAILED:
@@ -153,6 +165,8 @@ static void every_byte(void **state)
                     assert_null(settings_valid(&changed.body.settings));
                 else if (valid && type == MSG_NETWORK && at >= offsetof(struct message, body))
                     assert_null(network_valid(&changed.body.network));
+                else if (valid && type == MSG_INSTANCES && at >= offsetof(struct message, body))
+                    assert_true(instance_batch_valid(&changed.body.instances));
                 else if (valid && type == MSG_LISTENER && at >= offsetof(struct message, body))
                     assert_true(address_valid(&changed.body.address));
             }
@@ -233,7 +247,10 @@ static void steps(void **state)
 /* The whole phase table, once more and the other way round: what each receiver takes. */
 static void phases(void **state)
 {
-    enum { at_any_time = 1U << MSG_NETWORK | 1U << MSG_LISTENER | 1U << MSG_UNLISTEN | 1U << MSG_REMOVE };
+    enum {
+        at_any_time = 1U << MSG_NETWORK | 1U << MSG_LISTENER | 1U << MSG_UNLISTEN | 1U << MSG_REMOVE |
+                      1U << MSG_INSTANCES
+    };
     static const struct {
         uint32_t phase;
         uint32_t types; /* bits by number */

@@ -27,6 +27,7 @@
 #include "unpriv/http/chunked.h"
 #include "unpriv/http/request.h"
 #include "unpriv/worker/deadlines.h"
+#include "unpriv/worker/instances.h"
 #include "unpriv/worker/network.h"
 #include "unpriv/worker/queue.h"
 #include "unpriv/worker/rate.h"
@@ -129,6 +130,7 @@ struct service {
     struct pool exchanges;
     struct pool requests;
     struct network_table networks;
+    struct instance_table instances;
     struct source_table sources;
     struct rate_table rates;
     struct queue queue;

@@ -57,6 +57,7 @@ bool serve_reserve(const struct settings *settings)
            source_table_reserve(&service.sources, most) &&
            network_table_reserve(&service.networks, settings->max_networks) &&
            listener_reserve(settings->max_listeners) &&
+           instance_table_reserve(&service.instances, settings->max_instances) &&
            rate_table_reserve(&service.rates, settings->max_networks > 1 ? RATE_GUESTS_ALL : RATE_GUESTS,
                               RATE_GUESTS) &&
            loop_reserve(serve_descriptors(settings));
@@ -114,6 +115,11 @@ bool serve_remove(uint32_t number)
     network_give(network);
     service_settle();
     return true;
+}
+
+bool serve_instances(const struct instance_batch *batch)
+{
+    return instance_table_take(&service.instances, batch);
 }
 
 bool serve_start(void)

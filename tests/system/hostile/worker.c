@@ -176,7 +176,7 @@ static void next_sequence(void)
 static void reserved_set(void)
 {
     struct message message = good(MSG_LOG_BROKEN);
-    message.reserved = 1;
+    message.role = 1;
     put_message(message);
 }
 
