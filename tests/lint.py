@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy"]
+PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy", "ctl"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
 PARENT_LINES = {"priv": 1000, "priv/host": 2100}  # what runs with power: for one network; what the host daemon adds

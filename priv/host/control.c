@@ -64,7 +64,7 @@ static enum control_code act_on(const struct control_request *request, const cha
         return CONTROL_FINE;
     switch ((enum network_origin)networks_at(place)->origin) {
     case ORIGIN_FILE:
-        *why = "it comes from a file: remove that, and reload";
+        *why = "it comes from a file, and goes with that";
         return CONTROL_REFUSED;
     case ORIGIN_LEASE:
         *why = "it is held by a lease: end the process that holds it";
