@@ -92,8 +92,8 @@ static enum control_code meet(const struct control_request *request, int netns, 
     case CONTROL_SHOW:
         return act_on(request, why);
     case CONTROL_RELOAD:
-        *why = "this daemon reads its configuration at its start";
-        return CONTROL_REFUSED;
+        *why = "it has not started yet";
+        return host_reload() ? CONTROL_FINE : CONTROL_NOT_NOW;
     default:
         return CONTROL_FINE;
     }
@@ -171,6 +171,7 @@ static void describe_daemon(struct control_reply *reply)
     row->loads = load_count();
     row->age_ms = (uint64_t)(clock_now() - begun_at);
     row->draining = host_draining();
+    row->reloading = load_runs();
     text_append(row->error, sizeof(row->error), 0, load_error());
 }
 
