@@ -44,6 +44,7 @@ int ctl_usage(const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     (void)fputs("metawardctl: ", stderr);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is two lines above */
     (void)vfprintf(stderr, format, arguments);
     (void)fputs("; see metawardctl --help\n", stderr);
     va_end(arguments);

@@ -41,7 +41,7 @@ static void sample(FILE *to, const char *name, const struct record *record, cons
     (void)fprintf(to, "%s{network=\"", name);
     escaped(to, record->network.spec.network.uuid);
     (void)fputc('"', to);
-    if (label != NULL) {
+    if (label != NULL && value != NULL) {
         (void)fprintf(to, ",%s=\"", label);
         escaped(to, value);
         (void)fputc('"', to);

@@ -74,7 +74,7 @@ void counters_end(struct counters *counters)
 void counters_latency(struct counters *counters, uint64_t ms)
 {
     unsigned class = 0;
-    while (ms > counters_latency_most[class] && class < COUNTERS_LATENCIES - 1)
+    while (class < COUNTERS_LATENCIES - 1 && ms > counters_latency_most[class])
         class ++;
     counters_add(&counters->latency[class], 1);
     counters_add(&counters->latency_ms, ms);

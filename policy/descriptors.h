@@ -15,7 +15,7 @@
 
 /* nursery: the worker's executable, opened by the parent at start; not where a new worker's descriptors go */
 #define NURSERY_EXECUTABLE_FD 2
-#define NURSERY_READER_FD     3 /* the reader's, only in the nursery of a host's proxy */
+#define NURSERY_READER_FD     3 /* the reader's, only in the nursery of a host's proxy or of the host daemon */
 
 /* reader */
 #define READER_FILE_FD   0 /* the configuration, open for reading */

@@ -55,8 +55,10 @@ static pid_t launch(struct confinement *confinement, unsigned long namespaces, c
 
 pid_t launch_nursery(struct confinement *confinement, const char *name)
 {
-    const char *role = confinement->directory < 0 ? "nursery-dialed" : "nursery";
-    return launch(confinement, confine_namespaces, confinement->reader != 0 ? "nursery-reload" : role, name);
+    static const char *const roles[2][2] = {{"nursery", "nursery-host"},
+                                            {"nursery-dialed", "nursery-reload"}};
+    return launch(confinement, confine_namespaces,
+                  roles[confinement->directory < 0][confinement->reader != 0], name);
 }
 
 pid_t launch_dialer(struct confinement *confinement, const char *name)

@@ -97,8 +97,28 @@ static const struct policy_line by_dialer_with_reader[] = {
 #endif
 };
 
+/* The host daemon: its files are read again by a reader that the nursery starts, which gets them one by one.
+ */
+static const struct policy_line by_socket_with_reader[] = {
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
+    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
+    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+    PINNED(recvmsg, "for the reader: the next file", INT(0, READER_ANSWER_FD), INT(2, MSG_CMSG_CLOEXEC)),
+#ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
+    PINNED(read, "for the reader: its text", INT(0, READER_NEXT_FD)),
+#endif
+};
+
 /* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
 MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
 POLICY_BY(nursery, lines, by_socket);
 POLICY_BY(nursery_dialed, lines, by_dialer);
 POLICY_BY(nursery_reload, lines, by_dialer_with_reader);
+POLICY_BY(nursery_host, lines, by_socket_with_reader);

@@ -20,6 +20,7 @@
     ROLE(WORKER_DIALED, worker_dialed)                                                                       \
     ROLE(DIALER, dialer)                                                                                     \
     ROLE(PARENT_RELOAD, parent_reload)                                                                       \
-    ROLE(NURSERY_RELOAD, nursery_reload)
+    ROLE(NURSERY_RELOAD, nursery_reload)                                                                     \
+    ROLE(NURSERY_HOST, nursery_host)
 
 #endif

@@ -30,6 +30,8 @@ int main(int argc, char **argv)
         _exit(nursery_run(argv[2], POLICY_NURSERY_DIALED));
     if (argc == 3 && strcmp(argv[1], "nursery-reload") == 0)
         _exit(nursery_run(argv[2], POLICY_NURSERY_RELOAD));
+    if (argc == 3 && strcmp(argv[1], "nursery-host") == 0)
+        _exit(nursery_run(argv[2], POLICY_NURSERY_HOST));
     if (argc == 3 && strcmp(argv[1], "dialer") == 0)
         _exit(dialer_run());
     if (argc == 3 && strcmp(argv[1], "worker") == 0)

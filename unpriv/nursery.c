@@ -152,12 +152,17 @@ static int serve(struct nursery *nursery)
     }
 }
 
+static bool starts_readers(enum policy_role role)
+{
+    return role == POLICY_NURSERY_RELOAD || role == POLICY_NURSERY_HOST;
+}
+
 static int confine(enum policy_role role)
 {
     static const struct descriptor expected[] = {{CHANNEL_FD, KIND_CHANNEL},
                                                  {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET},
                                                  {NURSERY_READER_FD, KIND_NO_SOCKET}};
-    const bool has_reader = role == POLICY_NURSERY_RELOAD;
+    const bool has_reader = starts_readers(role);
     if (!inventory_exact(expected, has_reader ? 3 : 2))
         return STEP_INVENTORY;
     if (fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
@@ -174,7 +179,7 @@ int nursery_run(const char *name, enum policy_role role)
 {
     static struct nursery nursery;
     nursery.name = name;
-    nursery.has_reader = role == POLICY_NURSERY_RELOAD;
+    nursery.has_reader = starts_readers(role);
     channel_begin(&nursery.channel, CHANNEL_FD);
     int step = confine(role);
     if (step != 0) {

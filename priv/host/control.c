@@ -64,7 +64,7 @@ static enum control_code act_on(const struct control_request *request, const cha
         return CONTROL_FINE;
     switch ((enum network_origin)networks_at(place)->origin) {
     case ORIGIN_FILE:
-        *why = "it comes from a file: remove that, and reload";
+        *why = "it comes from a file, and goes with that";
         return CONTROL_REFUSED;
     case ORIGIN_LEASE:
         *why = "it is held by a lease: end the process that holds it";
@@ -92,8 +92,8 @@ static enum control_code meet(const struct control_request *request, int netns, 
     case CONTROL_SHOW:
         return act_on(request, why);
     case CONTROL_RELOAD:
-        *why = "this daemon reads its configuration at its start";
-        return CONTROL_REFUSED;
+        *why = "it has not started yet";
+        return host_reload() ? CONTROL_FINE : CONTROL_NOT_NOW;
     default:
         return CONTROL_FINE;
     }
@@ -171,6 +171,7 @@ static void describe_daemon(struct control_reply *reply)
     row->loads = load_count();
     row->age_ms = (uint64_t)(clock_now() - begun_at);
     row->draining = host_draining();
+    row->reloading = load_runs();
     text_append(row->error, sizeof(row->error), 0, load_error());
 }
 

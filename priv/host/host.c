@@ -89,8 +89,12 @@ static int on_nursery_message(const struct message *message)
         workers_start();
         return 0;
     case MSG_EXITED:
+        if (message->slot == LOAD_SLOT)
+            return load_reader_ended(0);
         return workers_ended(message->slot, message->status);
-    default: /* MSG_FAILED: it is not ready, or it could not start a worker */
+    default: /* MSG_FAILED: it is not ready, or it could not start a worker or a reader */
+        if (message->slot == LOAD_SLOT)
+            return load_reader_ended(message->status);
         report_failed(message->step, message->status, "nursery");
         return self.nursery_phase == PHASE_PARENT_NURSERY ? workers_ended(message->slot, message->step << 8)
                                                           : message->step;
@@ -120,6 +124,7 @@ static int settle(void)
     if (step != 0)
         return step;
     close(self.prepared->executable);
+    close(self.prepared->reader);
     close(self.prepared->agent.directory);
     step = confine_host();
     if (step != 0)
@@ -194,7 +199,7 @@ static int begin(const char *file)
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
                      (unsigned long long)wanted);
-    if (!signals_hold() || !loop_begin())
+    if (!signals_hold() || !signals_hold_reload() || !loop_begin())
         return report_failed(STEP_CHANNEL, errno, "epoll");
     struct logsocket log;
     if (!logsocket_open(config->common.worker.log_target, &log))
@@ -212,6 +217,14 @@ static int begin(const char *file)
         step = load_first(file, config);
     malloc_trim(0);
     return step;
+}
+
+bool host_reload(void)
+{
+    bool now = self.ready && !self.draining;
+    if (now)
+        load_again(&self.nursery);
+    return now;
 }
 
 static void tell_ready(void)
@@ -238,6 +251,8 @@ int host_supervise(const char *file, const struct host_config *config, struct pr
             host_unwatched();
         if (signals_wish() == WISH_DRAIN)
             host_drain();
+        if (signals_reload())
+            (void)host_reload();
         if (!self.ready && workers_settled())
             tell_ready();
         on_flush(&self.flush);

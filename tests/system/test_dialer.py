@@ -172,7 +172,7 @@ def test_a_hundred_requests_at_once(tenant, proxy, tcp_agent):
     answers = together(ask, range(100))
     assert [json.loads(answer.body)["target"] for answer in answers] == ["/%d" % i for i in range(100)]
     assert tcp_agent.connections == 100  # none was made in vain
-    assert len(proc.descriptors(proxy.dialer)) == 2 + len(REPORT)
+    wait_for("the dialer to hold its two", lambda: sorted(proc.descriptors(proxy.dialer)) == [0, 1, *REPORT])
 
 
 def test_no_more_connections_are_asked_for_than_may_be_in_flight(tenant):
@@ -239,7 +239,7 @@ def test_a_new_worker_never_gets_what_its_predecessor_has_asked_for(tenant, prox
             os.kill(proxy.dialer, signal.SIGCONT)
             assert second.answer().status == 200
     assert [request.target for request in tcp_agent.requests] == ["/second"] and tcp_agent.connections == 1
-    assert sorted(proc.descriptors(proxy.dialer)) == [0, 1, *REPORT]
+    wait_for("the dialer to hold its two", lambda: sorted(proc.descriptors(proxy.dialer)) == [0, 1, *REPORT])
 
 
 def test_requests_go_on_when_the_worker_is_killed_under_load(tenant, proxy):
@@ -345,6 +345,7 @@ def test_each_holds_exactly_its_descriptors(tenant, proxy):
     wait_for("the guest to be gone", lambda: "inet stream" not in proc.kinds(proxy.worker).values())
     assert without_reports(proc.kinds(proxy.worker)) == {
         0: "unix seqpacket", 1: "unix dgram", 2: "anon_inode:[eventpoll]", 3: "unix seqpacket", **listening}
+    wait_for("the dialer to hold no connection", lambda: 2 not in proc.descriptors(proxy.dialer))
     assert without_reports(proc.kinds(proxy.dialer)) == {0: "unix seqpacket", 1: "unix seqpacket"}
 
 
@@ -446,9 +447,9 @@ def test_the_name_is_looked_up_by_somebody_without_power(name_server):
         assert status["NoNewPrivs"] == ["1"] and status["NSpid"][-1] == "1"
         name_server.answers.set()
         starting.join()
-        with proxy:
-            assert proxy.event("agent-resolved")["address"] == "10.1.2.3:%d" % agent.port
-            assert not os.path.exists("/proc/%d" % child)
+        assert proxy.event("agent-resolved")["address"] == "10.1.2.3:%d" % agent.port
+        assert not os.path.exists("/proc/%d" % child)
+        assert proxy.stop() == 0
 
 
 def test_43_a_name_server_that_does_not_answer(name_server):

@@ -1,4 +1,4 @@
-"""Nothing missing and nothing spare in the host daemon's table: what its parent asks of the kernel in a whole life.
+"""Nothing missing and nothing spare in the host daemon's tables: what it asks of the kernel in a whole life.
 
 As test_policy_use.py asks it of a single network's processes. It lives in a /run of its own, where there is no
 directory of namespaces when it starts.
@@ -76,23 +76,30 @@ def life(directory, agent, log, seen, devlog=None):
         served = host.told("serving")
         os.kill(host.workers[0], signal.SIGKILL)
         wait_for("another worker", lambda: host.told("serving") > served)
+        os.kill(host.parent, signal.SIGHUP)
+        wait_for("the files to be read again", lambda: host.told("loaded") > 1)
         waited = host.told("network-waiting")
         host.inside("ip", "netns", "del", name)
         wait_for("the network to wait", lambda: host.told("network-waiting") > waited)
         assert host.stop() == 0
 
 
-def calls_of_the_parent(directory):
-    """What it called after its filter was loaded: it is the one that enters a namespace and comes back."""
+def sort_calls(directory, used):
+    """Add the calls that were made under each table."""
     for name in os.listdir(directory):
         made = list(calls(os.path.join(directory, name)))
-        if {"setns", "epoll_pwait"} <= {call[0] for call in made}:
-            return made[next(i for i, call in enumerate(made) if loads_a_filter(call)) + 1:]
-    raise AssertionError("no trace of the parent")
+        names = {call[0] for call in made}
+        loads = [i for i, call in enumerate(made) if loads_a_filter(call)]
+        if not loads or "capset" in names and not {"pivot_root", "setns"} & names:
+            continue  # sh, unshare; or a reader at the start, who is the parent's child
+        if "setns" in names:
+            used["host"] += made[loads[0] + 1:]
+        else:  # what the nursery starts inherits its filter
+            used["nursery_host"] += made[loads[0] + 1:] if "pivot_root" in names else made
 
 
 def test_every_line_is_used_and_nothing_else_is(tmp_path):
-    used = []
+    used = {"host": [], "nursery_host": []}
     (tmp_path / "dev").mkdir(mode=0o755)
     with Agent() as agent, DevLog(tmp_path / "dev") as devlog:
         for log in ("stderr", "syslog"):
@@ -102,10 +109,13 @@ def test_every_line_is_used_and_nothing_else_is(tmp_path):
                 life(str(directory), agent, log, lambda host: list(host.lines))
             else:
                 life(str(directory), agent, log, lambda host: host.lines + [line.decode("latin-1") for line in devlog.lines], devlog)
-            used += calls_of_the_parent(str(directory))
-    table = policy()["host"]
-    strangers = {call[0] for call in used if not any(matches(line, call) for line in table)}
-    assert strangers == set(), "used, and not in the table"
-    idle = [line["call"] + str([pin["text"] for pin in line["pins"]]) for line in table
-            if not line["unused"] and not any(matches(line, call) for call in used)]
-    assert not idle, "in the table, and used by nothing: %s" % ", ".join(idle)
+            sort_calls(str(directory), used)
+    tables = policy()
+    for role, made in used.items():
+        strangers = {call[0] for call in made if not any(matches(line, call) for line in tables[role])}
+        assert strangers == set(), "%s: used, and not in the table" % role
+        # What the nursery has in common with a single network's is looked at in test_policy_use.py.
+        own = [line for line in tables[role] if role == "host" or line not in tables["nursery"]]
+        idle = [line["call"] + str([pin["text"] for pin in line["pins"]]) for line in own
+                if not line["unused"] and not any(matches(line, call) for call in made)]
+        assert own and not idle, "%s: in the table, and used by nothing: %s" % (role, ", ".join(idle))

@@ -1,4 +1,5 @@
 """The unit: what its restrictions leave, that the daemon starts and serves under them, and what it tells its manager."""
+import grp
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 
 import service
 from harness import DAEMON, OTHER, PREFIX, Tenant, start_failing, wait_for
-from host import Host
+from host import Host, ctl
 
 pytestmark = pytest.mark.plain  # a sanitized build needs more than the unit gives
 
@@ -122,6 +123,20 @@ def test_it_serves_under_the_units_restrictions(tenant, agent, outside):
             assert guest.get().status == 200
         assert os.path.samefile("/proc/%d/cwd" % host.pid, "/proc/%d/root" % host.pid)
         assert os.readlink("/proc/%d/ns/net" % host.pid) != os.readlink("/proc/self/ns/net")
+        assert host.stop() == 0
+
+
+def test_the_control_socket_works_under_the_units_restrictions(tenant, agent):
+    """It is given to its group without CAP_CHOWN, and namespaces come through it."""
+    with Service(agent, outside="kill", isolation="network", control_group="nogroup") as host:
+        assert host.hear() == "READY=1"
+        status = os.stat(host.control)
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, grp.getgrnam("nogroup").gr_gid, 0o660)
+        ctl(host, "add", "--network-id", OTHER, "--netns", "/run/netns/" + tenant.proxy.name)
+        with wait_for("the network to be served", lambda: reached(tenant)) as guest:
+            assert guest.get().status == 200
+        assert [counted["uuid"] for counted in json.loads(ctl(host, "--json", "stats"))] == [OTHER]
+        ctl(host, "remove", OTHER)
         assert host.stop() == 0
 
 

@@ -130,6 +130,6 @@ size_t http_rewrite(const struct http_request *request, const char *bytes, const
         http_put_number(&out, body_length);
         http_put_text(&out, "\r\n");
     }
-    http_put_text(&out, "Connection: close\r\n\r\n");
+    http_put_text(&out, settings->upstream_reuse ? "\r\n" : "Connection: close\r\n\r\n");
     return http_out_length(&out);
 }

@@ -118,6 +118,7 @@ static const struct key host_keys[] = {
     KEY(IN_METAWARD, "metadata_address"),
     KEY(IN_METAWARD, "state_path"),
     KEY(IN_METAWARD, "forward_headers"),
+    {IN_METAWARD, false, "upstream_reuse", take_flag, 0, 0},
     KEY(IN_METAWARD, "methods"),
     OWN(IN_METAWARD, "isolation", take_isolation, isolation, 0),
     OWN(IN_METAWARD, "workers", take_number, workers, HOST_WORKERS_MAX),

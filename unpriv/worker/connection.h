@@ -71,13 +71,15 @@ struct output {
 };
 
 struct connection;
+struct link;
 
 /* A complete request and what becomes of it. */
 struct exchange {
-    struct event event; /* of the connection to the agent */
+    struct event event; /* of the connection to the agent, where that is no link */
     struct waiter waiter;
     struct connection *guest;
-    char *request; /* the rewritten request; kept to the end, because the log line quotes it */
+    struct link *link; /* the connection to the agent, where that can outlive the exchange; NULL */
+    char *request;     /* the rewritten request; kept to the end, because the log line quotes it */
     uint32_t request_length;
     uint32_t request_sent;
     uint64_t complete_at; /* when the request was complete; monotonic milliseconds */
@@ -97,6 +99,11 @@ struct exchange {
     bool head_only;  /* HEAD */
     bool keep_alive; /* the guest wants to go on */
     bool head_done;  /* the answer's head is on its way to the guest */
+    bool safe;       /* GET or HEAD: may be asked again (RFC 9110 section 9.2.2) */
+    bool again;      /* and was: on a new connection, because the old one had ended */
+    bool old_link;   /* the link served a request before this one */
+    bool keeps;      /* by its head, the agent keeps the connection open behind its answer */
+    bool clean;      /* the answer ended where it said it would, and nothing came behind it */
     bool watched;    /* the agent's descriptor is registered with epoll */
 };
 

@@ -146,6 +146,7 @@ static void complete(struct connection *connection, uint32_t length)
     }
     exchange->minor = input->request.minor;
     exchange->head_only = input->request.method == HTTP_HEAD;
+    exchange->safe = exchange->head_only || input->request.method == HTTP_GET;
     exchange->keep_alive = input->request.keep_alive;
     if (consume(connection, body + length))
         upstream_queue(connection);

@@ -7,6 +7,7 @@
 #include "unpriv/worker/agent.h"
 #include "unpriv/worker/alarm.h"
 #include "unpriv/worker/dialing.h"
+#include "unpriv/worker/link.h"
 #include "unpriv/worker/relay.h"
 #include "unpriv/worker/service.h"
 
@@ -91,17 +92,47 @@ static bool not_taken(struct exchange *exchange, int error)
     return true;
 }
 
+/* May the network's requests share connections? Not where its guests are several tenants'. */
+static bool may_share(const struct exchange *exchange)
+{
+    return service.settings.upstream_reuse &&
+           exchange->guest->source->network->given.identity != IDENTITY_INSTANCE;
+}
+
+/* Ask on a connection that is there already. @return false where there is none for this request */
+static bool ask_again_there(struct exchange *exchange)
+{
+    if (!may_share(exchange) || !exchange->safe || exchange->again || !link_take(exchange))
+        return false;
+    exchange->old_link = true;
+    taken(exchange, agent_send(exchange->fd, exchange->request, exchange->request_length));
+    relay_begin(exchange);
+    return true;
+}
+
+/* A new connection to the agent. */
+static void connected_by(struct exchange *exchange, int fd)
+{
+    exchange->fd = fd;
+    if (may_share(exchange))
+        link_make(exchange, fd);
+}
+
 /* @return false where the agent takes nothing now */
 static bool dispatch_one(struct exchange *exchange)
 {
     size_t sent = 0;
+    int fd;
 
     exchange->waiting = false;
+    if (ask_again_there(exchange))
+        return true;
     if (settings_dialed(&service.settings))
         return dialing_ask(exchange) || not_taken(exchange, EAGAIN);
-    exchange->fd = agent_ask(exchange->request, exchange->request_length, &sent);
-    if (exchange->fd < 0)
+    fd = agent_ask(exchange->request, exchange->request_length, &sent);
+    if (fd < 0)
         return not_taken(exchange, errno);
+    connected_by(exchange, fd);
     taken(exchange, sent);
     relay_begin(exchange);
     return true;
@@ -109,12 +140,12 @@ static bool dispatch_one(struct exchange *exchange)
 
 void upstream_dialed(struct exchange *exchange, int fd, int error)
 {
-    exchange->fd = fd;
     if (fd < 0) {
         agent_unreached(error);
         not_taken(exchange, error);
         return;
     }
+    connected_by(exchange, fd);
     exchange->connecting = true;
     if (upstream_connected(exchange))
         relay_begin(exchange);
@@ -148,6 +179,21 @@ void upstream_dispatch(void)
     }
 }
 
+bool upstream_again(struct exchange *exchange)
+{
+    if (!exchange->old_link)
+        return false;
+    link_leave(exchange, false);
+    exchange->old_link = false;
+    exchange->again = true;
+    exchange->request_sent = 0;
+    exchange->waiting = true;
+    queue_put_back(&service.queue, &exchange->waiter);
+    admission_state(exchange->guest, GUEST_WAITING);
+    alarm_set(exchange->guest, DEADLINE_CONNECT);
+    return true;
+}
+
 void upstream_leave(struct exchange *exchange)
 {
     if (exchange->waiting) {
@@ -160,13 +206,17 @@ void upstream_leave(struct exchange *exchange)
     }
     if (exchange->fd < 0)
         return;
-    /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
-     * that. */
-    close(exchange->fd);
-    if (event_initialized(&exchange->event))
-        event_del(&exchange->event);
-    exchange->watched = false;
-    exchange->fd = -1;
+    if (exchange->link) {
+        link_leave(exchange, exchange->clean && !service.draining);
+    } else {
+        /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for
+         * just that. */
+        close(exchange->fd);
+        if (event_initialized(&exchange->event))
+            event_del(&exchange->event);
+        exchange->watched = false;
+        exchange->fd = -1;
+    }
     queue_done(&service.queue, exchange->guest->source);
     stalled = false;
 }

@@ -7,6 +7,8 @@
  *
  * Over TCP the dialer is asked for a connection in the name of each request that the caps allow for
  * (dialing.h), and until that stands the request's time for being accepted goes on.
+ *
+ * With upstream_reuse a request first looks for a connection that its network has left open (link.h).
  */
 #ifndef METAWARD_UNPRIV_WORKER_UPSTREAM_H
 #define METAWARD_UNPRIV_WORKER_UPSTREAM_H
@@ -37,6 +39,15 @@ bool upstream_connected(struct exchange *exchange);
 
 /** Send waiting requests as long as the agent takes them. May close any connection. */
 void upstream_dispatch(void);
+
+/**
+ * The connection ended before a byte of the answer. If it had been kept open from an earlier request, the
+ * agent may just have had enough of it: the request is the next again, for a new connection (RFC 9112
+ * section 9.3.1).
+ *
+ * @return false where it must fail
+ */
+bool upstream_again(struct exchange *exchange);
 
 /** The exchange leaves the queue or the agent: what it held there is free again. Nothing happens the second
  * time. */

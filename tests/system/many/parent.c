@@ -88,6 +88,8 @@ static void set(struct settings *settings, const char *name, const char *value)
     METAWARD_TABLES(SET)
     METAWARD_TIMEOUTS(SET)
 #undef SET
+    if (strcmp(name, "upstream_reuse") == 0)
+        settings->upstream_reuse = (uint8_t)strtoul(value, NULL, 10);
 }
 
 static void become_nursery(struct confinement *confinement)
