@@ -110,6 +110,8 @@ p99 as ratio to HAProxy with 2 threads, round by round:
 
 def boot_part(works):
     boots = [work for name, work in works.items() if name.startswith("boot")]
+    if not boots:
+        return ""
     return """## Boot storm
 
 Seconds until the last of 100 guests has its last answer, median of rounds (least–most).
@@ -134,7 +136,7 @@ Answers with another status than 200, and those that were cut or did not come.
 
 
 def weight_part(works, starts):
-    chosen = [works[name] for name in ("keep", "keep-log", "held", "networks-100") if name in works]
+    chosen = [works[name] for name in ("keep", "keep-log", "held", "networks-100", "networks-1000") if name in works]
 
     def cell(state):
         return lambda work, name: "%(kb)d kB, %(descriptors)d" % work["subjects"][name][state]

@@ -23,6 +23,7 @@ from works import WORKS  # noqa: E402
 
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Werror")
 PROGRAMS = ("agent", "floor", "load", "sink")
+HOST = "host"
 QUICK_SUBJECTS = ("metaward", "haproxy-2", "floor")
 
 
@@ -32,7 +33,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="a few works and subjects, and fail where a ratio leaves its band")
     parser.add_argument("--rounds", type=int, help="of each work: 11, with --quick 9")
     parser.add_argument("--seconds", type=float, default=0.35, help="of a sample; the main works' are half as long again")
-    parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS], help="only these")
+    parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS] + [HOST],
+                        help="only these; host: what the host daemon is to reach with a thousand networks")
     parser.add_argument("--beside", help="where another build of metaward is installed, to compare the two")
     parser.add_argument("--subjects", nargs="+", choices=[subject.name for subject in SUBJECTS], help="only these")
     parser.add_argument("--patience", type=float,
@@ -118,6 +120,14 @@ class Bench:
                 rate = int(told["requests"] / told["seconds"] / 3 / 100 + 1) * 100
         return rate
 
+    def host(self):
+        """-> the host daemon's targets"""
+        import crowd  # it wants to know where metaward is installed
+        socket = os.path.join(self.directory, "agent.sock")
+        with helper(os.path.join(self.binaries, "agent"), socket):
+            os.chmod(socket, 0o666)
+            return crowd.measure(socket, self.directory, self.binaries, self.options.quick)
+
     def starts(self, times):
         """-> {subject's name: milliseconds from exec to the first answer}, in turn."""
         socket = os.path.join(self.directory, "agent.sock")
@@ -146,10 +156,11 @@ def run(options, directory):
     for work in chosen(options):
         results["works"][work.name] = bench.measure(work)
         report.print_work(results["works"][work.name])
+    host = bench.host() if HOST in (options.works or [HOST]) else []
     if not options.quick and not options.works:
         results["start_ms"] = bench.starts(9)
     results.update(report.circumstances(options, time.monotonic() - began))
-    met = targets.judge(results, undisturbed=options.real_time)
+    met = targets.judge(results, undisturbed=options.real_time) + host
     if options.report:
         report.write(results, met, options.report)
     print()
