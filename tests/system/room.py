@@ -24,4 +24,4 @@ class Room:
         return ["nsenter", "--target", str(self.holder.pid), "--mount", "--", *command]
 
     def path(self, name):
-        return os.path.join("/proc/%d/root/run/metaward" % self.holder.pid, name)
+        return os.path.join("/proc", str(self.holder.pid), "root", "run", "metaward", name)
