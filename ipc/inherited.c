@@ -3,6 +3,8 @@
  */
 #include "ipc/inherited.h"
 
+#include "ipc/notify.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +17,7 @@ bool inherited_drop(void)
     while (null >= 0 && null < 3)
         null = dup(null);
     umask(077);
+    notify_remember();
     return null >= 0 && close_range(3, ~0U, 0) == 0 && clearenv() == 0 && chdir("/") == 0;
 }
 

@@ -9,7 +9,8 @@
 
 /**
  * Nothing that we were started with goes on to a child: no descriptor beyond 2, no environment, no umask, no
- * directory. Descriptors 0, 1 and 2 that are closed become /dev/null.
+ * directory. What the service manager says of itself in the environment is kept for notify.h. Descriptors 0,
+ * 1 and 2 that are closed become /dev/null.
  *
  * @return false with errno set
  */

@@ -48,15 +48,20 @@ bool logsocket_open(enum log_target target, struct logsocket *out)
     return true;
 }
 
-static int renew_relay(struct logsocket *log)
+void logsocket_end(struct logsocket *log)
 {
-    int pair[2];
     if (log->relay >= 0) {
         logsocket_relay(log); /* its last words */
         close(log->relay);
     }
     log->relay = -1;
     log->waits = false;
+}
+
+static int renew_relay(struct logsocket *log)
+{
+    int pair[2];
+    logsocket_end(log);
     if (socketpair(AF_UNIX, KIND, 0, pair) != 0)
         return -1;
     log->relay = pair[1];

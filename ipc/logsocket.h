@@ -34,6 +34,9 @@ bool logsocket_open(enum log_target target, struct logsocket *out);
 /** A datagram socket that is connected to /dev/log, the caller's to close. @return -1 with errno set */
 int logsocket_to_device(void);
 
+/** Close the last worker's relay, after its last words. */
+void logsocket_end(struct logsocket *log);
+
 /** Make the next worker's, the caller's to close once the worker has it. @return -1 with errno set */
 int logsocket_renew(struct logsocket *log);
 

@@ -18,7 +18,7 @@
 
 #define MESSAGE_VERSION         1
 #define MESSAGE_DESCRIPTORS_MAX 2
-#define MESSAGE_SLOTS           16    /* workers of one nursery */
+#define MESSAGE_SLOTS           16384 /* workers of one nursery: as many as networks */
 #define MESSAGE_NETWORKS        16384 /* of one worker, as settings.max_networks allows at most */
 #define MESSAGE_LISTENERS       16384 /* of one worker, as settings.max_listeners allows at most */
 

@@ -125,7 +125,7 @@ static enum options_result finish_host(const struct config *config, const struct
         return bad("--check", "needs --config");
     if (config->given != 0)
         return bad("--config", "stands alone or with --check; all other keys are the file's");
-    return host->check ? OPTIONS_HOST : bad("--config", "needs --check");
+    return OPTIONS_HOST;
 }
 
 enum options_result options_read(int argc, char **argv, struct config *config, struct options_host *host)

@@ -25,6 +25,8 @@
 static const struct settings *log_settings; /* NULL until the start is done */
 static int log_socket = -1;                 /* -1: nothing waits for room in the log */
 
+static int failures_socket = -1; /* where else failures are told; -1: nowhere */
+
 /* Lines that the log had no room for. A worker that fills the log must not silence what is said of it. */
 static struct {
     char line[LINE_SIZE + 1];
@@ -128,6 +130,21 @@ void report_end(int pid, int status)
         report_event("event=worker-ended pid=%d status=%d", pid, WEXITSTATUS(status));
 }
 
+void report_failures_to(int socket)
+{
+    failures_socket = socket;
+}
+
+/* Whoever waits for the start is not held up and does not hold us up: a line that can't be sent is lost. */
+static void tell_starter(const char *text)
+{
+    char line[LINE_SIZE];
+    int length = snprintf(line, sizeof(line), "metawardd: %s\n", text);
+    if (length >= LINE_SIZE)
+        length = LINE_SIZE - 1;
+    (void)!send(failures_socket, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int report_failed(int step, int error, const char *subject)
 {
     char line[LINE_SIZE + 1];
@@ -135,6 +152,8 @@ int report_failed(int step, int error, const char *subject)
     int body = snprintf(line + head, (size_t)(LINE_SIZE - head), "cannot %s%s%s%s%s: %s (exit status %d)",
                         step_what(step), subject[0] != '\0' ? ": " : "", subject, error != 0 ? ": " : "",
                         error != 0 ? errno_name(error) : "", step_advice(step), step);
+    if (failures_socket >= 0)
+        tell_starter(line + head);
     put(line, head + body);
     return step;
 }

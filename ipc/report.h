@@ -21,6 +21,10 @@ void report_open(const struct settings *settings);
  * log has no room, a few lines are kept for report_flush(). */
 void report_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Lines of report_failed() go there as well, a datagram or packet each, as they would go to stderr; -1: no
+ * more. */
+void report_failures_to(int socket);
+
 /** How a worker ended: event=worker-died or worker-ended, from a status as wait4() gives it. */
 void report_end(int pid, int status);
 

@@ -11,20 +11,33 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int starter = -1; /* the way to it */
+#define LINE_MOST 1024
+
+static int starter = -1; /* the way to it: a packet of one byte is the status, a longer one a line */
+
+/* What the process does that was started. */
+static _Noreturn void wait_in_front(int socket, unsigned char status)
+{
+    char packet[LINE_MOST];
+    ssize_t length;
+    while ((length = recv(socket, packet, sizeof(packet), 0)) > 1)
+        (void)!write(STDERR_FILENO, packet, (size_t)length);
+    if (length == 1)
+        status = (unsigned char)packet[0];
+    else
+        report_failed(STEP_DAEMONIZE, 0, "the process in the background ended");
+    _exit(status);
+}
 
 int starter_leave(int lost)
 {
     int ends[2];
-    unsigned char status = (unsigned char)lost;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return report_failed(STEP_DAEMONIZE, errno, "");
     pid_t child = fork();
     if (child > 0) {
         close(ends[1]);
-        if (read(ends[0], &status, 1) != 1)
-            report_failed(STEP_DAEMONIZE, 0, "the process in the background ended");
-        _exit(status);
+        wait_in_front(ends[0], (unsigned char)lost);
     }
     if (child < 0 || setsid() < 0)
         return report_failed(STEP_DAEMONIZE, errno, "");
@@ -46,6 +59,7 @@ int starter_leave_terminal(void)
             return report_failed(STEP_DAEMONIZE, errno, "/dev/null");
     }
     close(null);
+    report_failures_to(starter);
     return 0;
 }
 
@@ -64,6 +78,7 @@ int starter_let_go(int status)
     unsigned char byte = (unsigned char)status;
     if (starter < 0)
         return 0;
+    report_failures_to(-1);
     bool told = send(starter, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
     close(starter);
     starter = -1;

@@ -3,7 +3,8 @@
  * went.
  *
  * That process ends with the status it hears, so whoever started it can trust an exit status of 0: guests are
- * served and the pid file is there.
+ * served and the pid file is there. It still has the stderr that it was started with when the process in the
+ * background has left it, and writes the lines there that say what failed last.
  */
 #ifndef METAWARD_IPC_STARTER_H
 #define METAWARD_IPC_STARTER_H
@@ -27,7 +28,8 @@ int starter_descriptor(void);
 
 /**
  * In the background, make 0, 1 and 2 /dev/null: whoever reads the starter's pipes sees their end before the
- * starter's. Does nothing where there is no starter.
+ * starter's. From then on the lines of report_failed() go to the starter, too. Does nothing where there is no
+ * starter.
  *
  * @return 0, or STEP_DAEMONIZE, reported
  */

@@ -168,15 +168,48 @@ int confine_helper(void)
     return 0;
 }
 
-int confine_parent(void)
+/* For good: nothing is inheritable or ambient, nothing in the bounding set, and no way to change that. */
+static int keep_only(const int *capabilities, size_t count)
 {
     if (setgroups(0, NULL) != 0)
         return STEP_IDS;
     capng_clear(CAPNG_SELECT_ALL);
+    for (size_t i = 0; i < count; i++) {
+        if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, (unsigned)capabilities[i]) != 0)
+            return STEP_CAPABILITIES;
+    }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || capng_lock() != 0 ||
-        capng_apply(CAPNG_SELECT_ALL) != 0 || capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE)
+        capng_apply(CAPNG_SELECT_ALL) != 0)
         return STEP_CAPABILITIES;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
     return 0;
+}
+
+int confine_parent(void)
+{
+    int step = keep_only(NULL, 0);
+    return step == 0 && capng_have_capabilities(CAPNG_SELECT_ALL) != CAPNG_NONE ? STEP_CAPABILITIES : step;
+}
+
+int confine_host(void)
+{
+    static const int kept[] = {CAP_SYS_ADMIN, CAP_NET_BIND_SERVICE};
+    int step = keep_only(kept, sizeof(kept) / sizeof(kept[0]));
+    return step == 0 && capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_PARTIAL ? STEP_CAPABILITIES
+                                                                                    : step;
+}
+
+rlim_t confine_raise(__rlimit_resource_t resource, rlim_t value)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur >= value)
+        return limit.rlim_cur;
+    struct rlimit all = {value, limit.rlim_max > value ? limit.rlim_max : value};
+    struct rlimit some = {limit.rlim_max, limit.rlim_max};
+    if (setrlimit(resource, &all) == 0)
+        return value;
+    return setrlimit(resource, &some) == 0 ? limit.rlim_max : limit.rlim_cur;
 }

@@ -82,4 +82,23 @@ int confine_helper(void);
  */
 int confine_parent(void);
 
+/**
+ * The host daemon's: as confine_parent(), but for two capabilities that stay permitted and effective, and go
+ * no further, for nothing is executed any more.
+ *
+ *     CAP_SYS_ADMIN         setns() into a network's namespace
+ *     CAP_NET_BIND_SERVICE  bind() to port 80 in there
+ *
+ * @return as above
+ */
+int confine_host(void);
+
+/**
+ * Raise a limit of this process, soft and hard, to `value`, or as far as that goes: the hard one takes
+ * CAP_SYS_RESOURCE. Before power is given up.
+ *
+ * @return the soft limit then
+ */
+rlim_t confine_raise(__rlimit_resource_t resource, rlim_t value);
+
 #endif

@@ -29,20 +29,5 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "the end"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_sanitizers[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
-    }
-    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
-    DELTA(sigaltstack), DELTA(sched_yield), DELTA(open),   DELTA(readlink),       DELTA(madvise),
-    DELTA(mmap),        DELTA(munmap),      DELTA(futex),  DELTA(prctl),          DELTA(lseek),
-};
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
-
-const struct policy policy_lease = {"lease", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+MORE_WHERE_SANITIZED(DELTA(open), DELTA(readlink), DELTA(madvise), DELTA(mmap), DELTA(prctl), DELTA(lseek));
+POLICY(lease, lines);

@@ -8,6 +8,10 @@
 #define METAWARD_POLICY_NETNS_H
 
 #include <stdbool.h>
+#include <sys/inotify.h>
+
+/* What is watched of a directory of namespaces' names. */
+#define NETNS_NAMES_WATCH (IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR)
 
 /**
  * Open a namespace's file.

@@ -74,22 +74,6 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "for the worker and the nursery"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_sanitizers[] = "sanitizers: start, print a report and stop";
-/* The sanitizers' runtimes start their own way, and are inherited by the worker that a sanitized nursery
- * forks. */
-static const struct policy_line more[] = {
-#define DELTA(call)                                                                                          \
-    {                                                                                                        \
-        .number = SYS_##call, .name = #call, .delta = true, .why = for_sanitizers                            \
-    }
-    DELTA(getpid),      DELTA(gettid),      DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),
-    DELTA(sigaltstack), DELTA(sched_yield), DELTA(openat), DELTA(open),           DELTA(futex),
-    DELTA(mremap),      DELTA(munmap),      DELTA(read),   DELTA(lseek),          DELTA(newfstatat),
-};
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
-
-const struct policy policy_nursery = {"nursery", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+/* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
+MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
+POLICY(nursery, lines);

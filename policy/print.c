@@ -73,7 +73,9 @@ void policy_print(FILE *out, bool json)
         fprintf(out, "}\n");
         return;
     }
-    fprintf(out, "capabilities: none in any process once the sockets exist\n"
+    fprintf(out, "capabilities: none in any process once the sockets exist; the host daemon's parent keeps\n"
+                 "  CAP_SYS_ADMIN         setns() into a network's namespace\n"
+                 "  CAP_NET_BIND_SERVICE  bind() to port 80 in there\n"
                  "namespaces of nursery and worker: pid net mnt ipc uts cgroup, all empty\n"
                  "root of nursery and worker: the directory of the agent's socket, ro nosuid nodev noexec\n");
     if (policy_delta() != NULL)

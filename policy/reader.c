@@ -26,27 +26,6 @@ static const struct policy_line host_lines[] = {
     BARE(exit_group, "end when the parent has no more files"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_reports[] = "sanitizers: print a report and stop";
-static const struct policy_line more[] = {
-    {.number = SYS_write, .name = "write", .delta = true, .why = for_reports},
-    {.number = SYS_getpid, .name = "getpid", .delta = true, .why = for_reports},
-    {.number = SYS_gettid, .name = "gettid", .delta = true, .why = for_reports},
-    {.number = SYS_tgkill, .name = "tgkill", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigprocmask, .name = "rt_sigprocmask", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigaction, .name = "rt_sigaction", .delta = true, .why = for_reports},
-    {.number = SYS_sigaltstack, .name = "sigaltstack", .delta = true, .why = for_reports},
-    {.number = SYS_sched_yield, .name = "sched_yield", .delta = true, .why = for_reports},
-    {.number = SYS_readlink, .name = "readlink", .delta = true, .why = for_reports},
-    {.number = SYS_futex, .name = "futex", .delta = true, .why = for_reports},
-    {.number = SYS_mmap, .name = "mmap", .delta = true, .why = for_reports},
-    {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_reports},
-};
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
-
-const struct policy policy_reader = {"reader", lines, sizeof(lines) / sizeof(lines[0]), MORE};
-const struct policy policy_reader_host = {"reader_host", host_lines,
-                                          sizeof(host_lines) / sizeof(host_lines[0]), MORE};
+MORE_WHERE_SANITIZED(DELTA(write), DELTA(readlink), DELTA(mmap));
+POLICY(reader, lines);
+POLICY(reader_host, host_lines);

@@ -11,6 +11,7 @@
     ROLE(WORKER, worker)                                                                                     \
     ROLE(READER, reader)                                                                                     \
     ROLE(READER_HOST, reader_host)                                                                           \
+    ROLE(HOST, host)                                                                                         \
     ROLE(LEASE, lease)
 
 #endif

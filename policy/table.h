@@ -66,6 +66,25 @@
         }                                                                                                    \
     }
 
+/* Calls of sanitized builds only. What every process needs there, its runtimes' start, shadow memory and
+ * reports, stands here once; what one process needs besides is said with its policy. */
+#ifdef METAWARD_SANITIZED
+#define DELTA(call)                                                                                          \
+    {                                                                                                        \
+        .number = SYS_##call, .name = #call, .delta = true, .why = "sanitizers: start, print a report, stop" \
+    }
+#define DELTA_OF_ALL                                                                                         \
+    DELTA(getpid), DELTA(gettid), DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),                 \
+        DELTA(sigaltstack), DELTA(sched_yield), DELTA(futex), DELTA(munmap)
+#define MORE_WHERE_SANITIZED(...) static const struct policy_line more[] = {DELTA_OF_ALL, __VA_ARGS__}
+#define MORE                      more, sizeof(more) / sizeof(more[0])
+#else
+#define MORE_WHERE_SANITIZED(...) _Static_assert(true, "the shipped policy has no further lines")
+#define MORE                      NULL, 0
+#endif
+#define POLICY(role, lines)                                                                                  \
+    const struct policy policy_##role = {#role, lines, sizeof(lines) / sizeof((lines)[0]), MORE}
+
 /* Linux 6.10; not in every libc's list of numbers. */
 #ifndef SYS_mseal
 #define SYS_mseal 462

@@ -38,29 +38,5 @@ static const struct policy_line lines[] = {
     REFUSED_UNUSED(brk, ENOMEM, "memory is fixed", "nothing asks"),
 };
 
-#ifdef METAWARD_SANITIZED
-static const char for_reports[] = "sanitizers: print a report and stop";
-static const char for_shadow[] = "sanitizers: shadow memory and quarantine";
-/* What the sanitizers' runtimes need to find and tell an error. Printed by --print-policy and at every start.
- */
-static const struct policy_line more[] = {
-    {.number = SYS_write, .name = "write", .delta = true, .why = for_reports},
-    {.number = SYS_getpid, .name = "getpid", .delta = true, .why = for_reports},
-    {.number = SYS_gettid, .name = "gettid", .delta = true, .why = for_reports},
-    {.number = SYS_tgkill, .name = "tgkill", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigprocmask, .name = "rt_sigprocmask", .delta = true, .why = for_reports},
-    {.number = SYS_rt_sigaction, .name = "rt_sigaction", .delta = true, .why = for_reports},
-    {.number = SYS_sigaltstack, .name = "sigaltstack", .delta = true, .why = for_reports},
-    {.number = SYS_sched_yield, .name = "sched_yield", .delta = true, .why = for_reports},
-    {.number = SYS_readlink, .name = "readlink", .delta = true, .why = for_reports},
-    {.number = SYS_openat, .name = "openat", .delta = true, .why = for_reports},
-    {.number = SYS_open, .name = "open", .delta = true, .why = for_reports},
-    {.number = SYS_futex, .name = "futex", .delta = true, .why = for_shadow},
-    {.number = SYS_munmap, .name = "munmap", .delta = true, .why = for_shadow},
-};
-#define MORE more, sizeof(more) / sizeof(more[0])
-#else
-#define MORE NULL, 0
-#endif
-
-const struct policy policy_worker = {"worker", lines, sizeof(lines) / sizeof(lines[0]), MORE};
+MORE_WHERE_SANITIZED(DELTA(write), DELTA(readlink), DELTA(openat), DELTA(open));
+POLICY(worker, lines);

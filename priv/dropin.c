@@ -12,6 +12,7 @@
 #include "ipc/steps.h"
 #include "priv/lease/enter.h"
 #include "priv/reading.h"
+#include "priv/supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -95,4 +96,10 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
 int frontend_status(int step)
 {
     return step == 0 ? 0 : 1;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    return supervise(config, prepared, milestones);
 }

@@ -61,14 +61,14 @@ static int run(void)
     if (step == 0 && config.daemonize)
         step = starter_leave(frontend_status(STEP_DAEMONIZE));
     if (step == 0)
-        step = supervise(&config, &prepared,
-                         &(const struct milestones){write_pid, starter_leave_terminal, starter_let_go});
+        step = frontend_serve(&config, &prepared,
+                              &(const struct milestones){write_pid, starter_leave_terminal, starter_let_go});
     if (step == 0 && starter_waits())
         step = report_failed(STEP_DAEMONIZE, 0, "told to end before guests were served");
-    starter_let_go(frontend_status(step));
     int error = pidfile_remove(&pidfile);
     if (error != 0)
         report_failed(STEP_CLEANUP, error, config.pid_file);
+    starter_let_go(frontend_status(step));
     return step == 0 && error != 0 ? STEP_CLEANUP : step;
 }
 

@@ -9,6 +9,7 @@
 
 #include "ipc/config.h"
 #include "policy/account.h"
+#include "policy/confine.h"
 #include "policy/resolve.h"
 
 struct prepared {
@@ -17,6 +18,18 @@ struct prepared {
     struct agent_place agent;
     int listeners[CONFIG_LISTENERS_MAX];
 };
+
+/** What a nursery is confined by; `end` is its end of its channel. */
+static inline struct confinement prepare_confinement(const struct config *config,
+                                                     const struct prepared *prepared, int end)
+{
+    return (struct confinement){.uid = prepared->account.uid,
+                                .gid = prepared->account.gid,
+                                .descriptors = settings_descriptors(&config->worker),
+                                .channel = end,
+                                .executable = prepared->executable,
+                                .directory = prepared->agent.directory};
+}
 
 /** Make the listeners (ipc/listen.h), inside the network namespace where one is named, and come back. */
 int prepare_listeners(const struct config *config, struct prepared *out);

@@ -9,8 +9,8 @@
 #include "ipc/steps.h"
 #include "policy/confine.h"
 #include "policy/filter.h"
+#include "policy/launch.h"
 #include "policy/lockdown.h"
-#include "priv/launch.h"
 #include "priv/worker.h"
 
 #include <errno.h>
@@ -20,9 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKER_SLOT     0
-#define START_MOST_MS   10000 /* a nursery that is not ready by then hangs */
-#define NURSERY_LAST_MS 1000  /* how long the end waits for the nursery's */
+#define WORKER_SLOT   0
+#define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
 
 enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
 
@@ -89,11 +88,7 @@ static int settle(struct worker *worker)
     step = confine_parent();
     if (step != 0)
         return report_failed(step, errno, "parent");
-    /* Later workers are looked at without power: find out now whether that works, by the nursery, which must
-     * be confined like a worker but for the last filter. */
-    struct facts nursery = self.facts;
-    nursery.filters--;
-    const char *wrong = facts_status(self.nursery_pid, &nursery);
+    const char *wrong = launch_confirm(self.nursery_pid, &self.facts);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);
     step = self.milestones->settled();
@@ -172,22 +167,6 @@ static int turn(void)
     return step != 0 ? step : due(clock_now());
 }
 
-/* End of file on its channel ends the nursery, and with it every worker; wait until their sockets are gone.
- */
-static void end_nursery(void)
-{
-    close(self.nursery.fd);
-    int64_t until = clock_now() + NURSERY_LAST_MS;
-    while (waitpid(self.nursery_pid, NULL, WNOHANG) == 0 && clock_now() < until) {
-        struct timespec pause = {.tv_nsec = 1000000};
-        sigset_t none;
-        sigemptyset(&none);
-        ppoll(NULL, 0, &pause, &none); /* SIGCHLD ends the pause */
-    }
-    if (self.worker.log.relay >= 0)
-        logsocket_relay(&self.worker.log);
-}
-
 static int begin(void)
 {
     int ends[2];
@@ -206,7 +185,8 @@ static int begin(void)
         return step;
     if (!signals_hold() || !channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
-    self.nursery_pid = launch_nursery(self.config, self.prepared, ends[1]);
+    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
+    self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);
@@ -226,6 +206,8 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
     if (self.nursery_pid > 0)
-        end_nursery();
+        launch_end(self.nursery.fd, self.nursery_pid);
+    if (self.worker.log.relay >= 0)
+        logsocket_relay(&self.worker.log);
     return step;
 }

@@ -25,4 +25,11 @@ struct milestones {
  */
 int supervise(const struct config *config, struct prepared *prepared, const struct milestones *milestones);
 
+/**
+ * Go on with what the command line asked for: supervise() or, in metawardd with --config, the host daemon.
+ * Each program has its own.
+ */
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones);
+
 #endif

@@ -13,6 +13,7 @@
 
 #define PAUSE_FIRST_MS 100 /* after the second failure in a row; doubled for each further one */
 #define PAUSE_MOST_MS  5000
+#define PAUSE_SHORT_MS 10    /* until the nursery has read some of what it was sent */
 #define FAILURES_MOST  8     /* workers in a row that never served: give up */
 #define STEADY_MS      60000 /* a worker that lived this long has proved itself */
 #define MESSAGES_FIRST 16    /* of a worker; it has two to send, and then at most one a second */
@@ -28,6 +29,12 @@ static bool tell_nursery(const struct worker *worker, enum message_type type, co
            errno == ECONNRESET || errno == ENOTCONN;
 }
 
+/* The first of all must succeed: what makes it fail would make them all fail. */
+static bool must_serve(const struct worker *worker)
+{
+    return !worker->ever_served && !worker->owner->lasting;
+}
+
 static bool tell(struct worker *worker, enum message_type type)
 {
     struct message message;
@@ -40,7 +47,9 @@ static bool tell(struct worker *worker, enum message_type type)
 int worker_begin(struct worker *worker, const struct worker_owner *owner, uint16_t slot)
 {
     *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot};
-    return logsocket_open(owner->settings->log_target, &worker->log) ? 0 : report_failed(STEP_LOG, errno, "");
+    worker->log = (struct logsocket){.target = owner->settings->log_target, .relay = -1};
+    bool good = owner->log_apart || logsocket_open(owner->settings->log_target, &worker->log);
+    return good ? 0 : report_failed(STEP_LOG, errno, "");
 }
 
 static void forget(struct worker *worker)
@@ -51,38 +60,55 @@ static void forget(struct worker *worker)
     worker->pid = 0;
 }
 
+/* It can't be started, or can't be ended, now: that ends the program, or is tried again. */
+static int put_off(struct worker *worker, int step, const char *subject)
+{
+    bool crowded = errno == EAGAIN && worker->owner->lasting;
+    worker->due = clock_now() + (crowded ? PAUSE_SHORT_MS : PAUSE_MOST_MS);
+    step = crowded ? 0 : report_failed(step, errno, subject);
+    return worker->owner->lasting ? 0 : step;
+}
+
 /* A channel of its own for each worker: nothing that an old one has sent can be taken for the new one's. */
 int worker_start(struct worker *worker)
 {
     int ends[2], log = logsocket_renew(&worker->log);
     if (log < 0)
-        return report_failed(STEP_LOG, errno, "worker");
-    if (!channel_pair(ends))
-        return report_failed(STEP_CHANNEL, errno, "worker");
+        return put_off(worker, STEP_LOG, "worker");
+    if (!channel_pair(ends)) {
+        close(log);
+        return put_off(worker, STEP_CHANNEL, "worker");
+    }
     channel_begin(&worker->channel, ends[0]);
     worker->phase = PHASE_PARENT_WORKER_START;
     worker->started_at = clock_now();
     worker->due = worker->started_at + START_MOST_MS;
-    bool told = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log}) && tell(worker, MSG_SETTINGS);
+    bool spawned = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log});
     int error = errno;
+    bool told = spawned && tell(worker, MSG_SETTINGS);
     close(ends[1]);
     close(log);
-    return told ? 0 : report_failed(STEP_CHANNEL, error, "nursery");
+    if (spawned)
+        return told ? 0 : worker_distrust(worker, "it takes no message");
+    forget(worker);
+    errno = error;
+    return put_off(worker, STEP_CHANNEL, "nursery");
 }
 
-/* Its end comes back as MSG_EXITED, and that is where the next one is started. */
-static int end(struct worker *worker)
+int worker_end(struct worker *worker)
 {
-    close(worker->channel.fd);
+    if (worker->channel.fd >= 0)
+        close(worker->channel.fd);
     worker->channel.fd = -1;
     worker->due = 0;
-    return tell_nursery(worker, MSG_KILL, NULL) ? 0 : report_failed(STEP_CHANNEL, errno, "nursery");
+    worker->unburied = !tell_nursery(worker, MSG_KILL, NULL);
+    return worker->unburied ? put_off(worker, STEP_CHANNEL, "nursery") : 0;
 }
 
 int worker_distrust(struct worker *worker, const char *why)
 {
     report_event("event=worker-killed pid=%d why=\"%s\"", (int)worker->pid, why);
-    return end(worker);
+    return worker_end(worker);
 }
 
 int worker_ended(struct worker *worker, int status)
@@ -93,13 +119,13 @@ int worker_ended(struct worker *worker, int status)
     forget(worker);
     if (worker->draining) /* nothing is left to finish, however it ended */
         return status == 0 ? 0 : report_failed(step, 0, "worker");
-    if (!worker->ever_served)
+    if (must_serve(worker))
         return report_failed(step, 0, "worker");
     if (worker->phase == PHASE_PARENT_WORKER && clock_now() - worker->started_at >= STEADY_MS)
         worker->failures = 0;
     if (worker->failures++ == 0)
         return worker_start(worker);
-    if (worker->failures > FAILURES_MOST && worker->phase != PHASE_PARENT_WORKER)
+    if (worker->failures > FAILURES_MOST && worker->phase != PHASE_PARENT_WORKER && !worker->owner->lasting)
         return report_failed(step, 0, "worker");
     int64_t pause = PAUSE_FIRST_MS << (worker->failures < 8 ? worker->failures - 2 : 6);
     worker->due = clock_now() + (pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS);
@@ -113,7 +139,7 @@ static int confirm(struct worker *worker, pid_t pid)
     const char *wrong = facts_status(pid, worker->owner->facts);
     if (wrong == NULL && !worker->owner->settled)
         wrong = facts_surroundings(pid);
-    if (wrong != NULL && !worker->ever_served)
+    if (wrong != NULL && must_serve(worker))
         return report_failed(STEP_FACTS, 0, wrong);
     if (wrong != NULL)
         return worker_distrust(worker, wrong);
@@ -148,7 +174,7 @@ static int obey(struct worker *worker, const struct received *received)
     default: /* MSG_FAILED: its end follows as MSG_EXITED; a first worker's ends the start */
         worker->pid = received->pid;
         step = report_failed(received->message.step, received->message.status, "worker");
-        return worker->ever_served ? 0 : step;
+        return must_serve(worker) ? step : 0;
     }
 }
 
@@ -162,7 +188,7 @@ int worker_receive(struct worker *worker)
         if (result == CHANNEL_BAD)
             return worker_distrust(worker, "a message that is not valid");
         if (result != CHANNEL_OK)
-            return end(worker); /* dead already, as a rule; without its channel it must not go on either */
+            return worker_end(worker); /* dead already, as a rule; without its channel it must not go on */
         if (received.message.sequence > MESSAGES_FIRST + (clock_now() - worker->started_at) / 1000)
             return worker_distrust(worker, "too many messages");
         int step = obey(worker, &received);
@@ -178,7 +204,9 @@ int worker_due(struct worker *worker, int64_t now)
     if (worker->due == 0 || now < worker->due)
         return 0;
     worker->due = 0;
-    if (!worker->ever_served)
+    if (worker->unburied)
+        return worker_end(worker);
+    if (must_serve(worker) && worker->channel.fd >= 0)
         return report_failed(STEP_WORKER_DIED, ETIMEDOUT, "worker");
     return worker->channel.fd < 0 ? worker_start(worker) : worker_distrust(worker, "it does not serve");
 }

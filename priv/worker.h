@@ -22,7 +22,9 @@ struct worker_owner {
     struct channel *nursery;
     const struct settings *settings;
     const struct facts *facts;
-    bool settled; /* the power to look at a worker's namespaces and descriptors is gone */
+    bool settled;   /* the power to look at a worker's namespaces and descriptors is gone */
+    bool log_apart; /* the parent's own log is none of the workers' */
+    bool lasting;   /* no worker's failure ends the program: another one is always tried */
     bool (*hand_over)(struct worker *worker); /* send it what it serves; false: it takes nothing */
     int (*serving)(struct worker *worker);    /* it serves, maybe not for the first time */
 };
@@ -38,6 +40,7 @@ struct worker {
     int64_t due; /* when the next one is to be started, or the starting one must serve; 0: nothing due */
     uint16_t slot;
     bool ever_served; /* one in this slot did */
+    bool unburied;    /* the nursery is still to be told of its end */
     bool draining;
 };
 
@@ -51,7 +54,10 @@ int worker_begin(struct worker *worker, const struct worker_owner *owner, uint16
 /** Have the nursery start a worker in the slot, and send it its settings. */
 int worker_start(struct worker *worker);
 
-/** Have the nursery kill it, saying why; its end comes back as MSG_EXITED. */
+/** Close its channel and have the nursery kill and bury it; its end comes back as MSG_EXITED. */
+int worker_end(struct worker *worker);
+
+/** The same, saying why. */
 int worker_distrust(struct worker *worker, const char *why);
 
 /** Read what it has sent. */

@@ -14,7 +14,7 @@ import sys
 PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
-PARENT_LINES = 1000
+PARENT_LINES = {"priv": 1000, "priv/host": 2100}  # what runs with power: for one network; what the host daemon adds
 # Words and paths that have no place in the project: unfinished work, somebody's machine.
 FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b|/(home|root|work|farm)/")
 
@@ -66,9 +66,10 @@ def run_rules(_):
         found += long_functions(path, lines)
         if path.endswith(".h") and path.split("/")[0] in ("priv", "unpriv", "ipc", "policy"):
             found += undocumented(path, text)
-    parent = sum(len(open(f, encoding="utf-8").readlines()) for f in files(["priv"], "ch"))
-    if parent > PARENT_LINES:
-        found.append("priv/:1: %d lines, %d are allowed" % (parent, PARENT_LINES))
+    for folder, most in PARENT_LINES.items():
+        lines = sum(len(open(f, encoding="utf-8").readlines()) for f in files([folder], "ch"))
+        if lines > most:
+            found.append("%s/:1: %d lines, %d are allowed" % (folder, lines, most))
     for path in project_files():
         if path == ".git" or path.endswith((".jsonl", "LICENSE", "lint.py")) or path.startswith("fuzz/corpus/"):
             continue

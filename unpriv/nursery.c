@@ -25,14 +25,21 @@ struct nursery {
     const char *name;
 };
 
+/* A parent that has much to do reads later: a report waits for it. */
 static bool report(struct nursery *nursery, enum message_type type, unsigned slot, int status, int step)
 {
+    struct pollfd polled = {.fd = CHANNEL_FD, .events = POLLOUT};
+    enum channel_result result;
     struct message message;
     message_begin(&message, type);
     message.slot = (uint16_t)slot;
     message.status = status;
     message.step = step;
-    return channel_send(&nursery->channel, &message, NULL) == CHANNEL_OK;
+    while ((result = channel_send(&nursery->channel, &message, NULL)) == CHANNEL_AGAIN) {
+        if (ppoll(&polled, 1, NULL, NULL) < 0 && errno != EINTR)
+            return false;
+    }
+    return result == CHANNEL_OK;
 }
 
 /* In the new child: put its two descriptors in place and become the worker. LOG_FD is free in the nursery, so

@@ -19,6 +19,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#define ORDERS_AT_ONCE 64 /* then the guests there are have their turn */
+
 static struct channel channel;
 static uint32_t phase = PHASE_WORKER_START;
 
@@ -88,7 +90,7 @@ static void on_channel(evutil_socket_t fd, short events, void *context)
     (void)fd;
     (void)events;
     (void)context;
-    for (;;) {
+    for (unsigned i = 0; i < ORDERS_AT_ONCE; i++) {
         struct received received;
         switch (channel_receive(&channel, phase, &received)) {
         case CHANNEL_OK:

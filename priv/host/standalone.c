@@ -6,10 +6,15 @@
 #include "ipc/options.h"
 #include "ipc/steps.h"
 #include "policy/filter.h"
+#include "policy/host_load.h"
 #include "priv/host/check.h"
+#include "priv/host/host.h"
 
 #include <string.h>
 #include <unistd.h>
+
+static struct host_config host_config; /* max_networks 0: none was asked for */
+static const char *host_file;
 
 static int print(const char *text)
 {
@@ -25,8 +30,10 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     case OPTIONS_RUN:
         return true;
     case OPTIONS_HOST:
-        *status = host_check(host.file);
-        break;
+        *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
+        *config = host_config.common;
+        host_file = host.file;
+        return !host.check && *status == 0;
     case OPTIONS_POLICY:
         *status = print(filter_text);
         break;
@@ -45,4 +52,13 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
 int frontend_status(int step)
 {
     return step;
+}
+
+int frontend_serve(const struct config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    if (host_config.max_networks == 0)
+        return supervise(config, prepared, milestones);
+    host_config.common = *config; /* what was found out since the file was read: addresses, time zone */
+    return host_supervise(host_file, &host_config, prepared, milestones);
 }

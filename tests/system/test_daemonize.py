@@ -1,9 +1,11 @@
 """In the background: the first process ends when guests are served and not before, and holds nothing of its starter's."""
 import fcntl
 import os
+import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -145,7 +147,8 @@ def test_what_stays_has_dev_null_and_no_terminal(net, agent, run):
         stat = proc.read(daemon.pid, "stat").rsplit(")", 1)[1].split()
         session, terminal = int(stat[3]), stat[4]
         assert terminal == "0" and session not in (daemon.pid, os.getsid(0))  # a session that it does not lead
-        assert os.readlink("/proc/%d/cwd" % daemon.pid) == "/"
+        # the one directory that it must keep: a descriptor less than if it were held open (ipc/pidfile.h)
+        assert os.readlink("/proc/%d/cwd" % daemon.pid) == os.path.dirname(daemon.pid_file)
 
 
 def test_the_facts_hold_in_the_background_as_well(net, agent, run):
@@ -172,6 +175,19 @@ def test_a_start_that_fails_says_the_same_in_the_background(net, agent, options)
     words = [word for pair in given.items() for word in pair]
     front, back = start_failing(*words), start_failing(*words, "--daemonize")
     assert front == back and front[0] >= 10 and "cannot" in front[1]
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("log", ["stderr", "none", "syslog"])
+def test_a_failure_after_the_terminal_was_left_is_still_told_there(net, agent, run, log):
+    """The parent's own filter is loaded last: the third call of that name, after the nursery's and the worker's."""
+    words = ["--network-id", NETWORK, "--metadata-proxy-socket", agent.path, "--netns", net.name, "--user", "nobody",
+             "--listen", "127.0.0.1:8080", "--log", log, "--pid-file", str(run / "pid"), "--daemonize"]
+    under = [sys.executable, "-B", os.path.join(os.path.dirname(__file__), "faults.py"), "seccomp", "3", "EINVAL"]
+    status, said = start_failing(*words, under=under)
+    last = said.splitlines()[-1]
+    assert status == 35 and re.fullmatch(r"metawardd: cannot load .*: parent: EINVAL: .* \(exit status 35\)", last), said
+    assert os.listdir(run) == []
 
 
 @pytest.mark.parametrize("part, argument, status", [("fail-before-ready", 30, 30), ("fail-before-ready", 35, 35),

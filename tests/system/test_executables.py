@@ -63,7 +63,7 @@ def test_the_lists_of_functions_are_not_empty():
     """The tests below would say nothing if the headers were read wrongly."""
     unpriv = declared("unpriv") & public(WORKER)
     assert len(unpriv) > 60 and {"serve_run", "nursery_run", "http_request_parse", "http_chunked_decode", "http_rewrite"} <= unpriv
-    assert {"supervise", "launch_nursery"} <= declared("priv") & public(DAEMON)
+    assert {"supervise", "host_supervise"} <= declared("priv") & public(DAEMON)
 
 
 def test_nothing_that_reads_what_guests_send_is_in_the_parent():

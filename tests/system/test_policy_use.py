@@ -187,8 +187,8 @@ def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
     for directory in (stderr, syslog, stuck):
         sort_calls(directory, used)
     tables = policy()
-    assert set(tables) - set(used) == {"reader", "reader_host", "lease"}  # test_reader.py, test_host_config.py and
-    # test_lease.py ask the same of them
+    assert set(tables) - set(used) == {"reader", "reader_host", "lease", "host"}  # test_reader.py, test_host_config.py and
+    # test_lease.py and test_host_policy.py ask the same of them
     for role in used:
         lines = tables[role]
         assert used[role], "no trace of the %s" % role

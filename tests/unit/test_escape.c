@@ -257,6 +257,18 @@ static void host_reader_pins(void **state)
     pins_hold(POLICY_READER_HOST);
 }
 
+static void host_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_HOST);
+}
+
+static void host_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_HOST);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -265,6 +277,7 @@ int main(void)
         cmocka_unit_test(parent_survivors),      cmocka_unit_test(parent_pins),
         cmocka_unit_test(reader_survivors),      cmocka_unit_test(reader_pins),
         cmocka_unit_test(host_reader_survivors), cmocka_unit_test(host_reader_pins),
+        cmocka_unit_test(host_survivors),        cmocka_unit_test(host_pins),
         cmocka_unit_test(refused_calls_return),  cmocka_unit_test(the_32_bit_entry_kills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

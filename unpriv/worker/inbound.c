@@ -246,8 +246,7 @@ static void begin_body(struct connection *connection)
         http_chunked_begin(&input->chunked);
     admission_state(connection, GUEST_BODY);
     alarm_set(connection, DEADLINE_REQUEST);
-    if (input->request.expect_continue && input->request.minor > 0 && nothing_yet && !connection->ended &&
-        !outbound_continue(connection))
+    if (input->request.expect_continue && nothing_yet && !connection->ended && !outbound_continue(connection))
         return;
     go_on_with_body(connection);
 }

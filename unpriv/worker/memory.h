@@ -8,10 +8,11 @@
 
 /**
  * Map anonymous, zeroed memory. Pages cost nothing until they are first written; huge pages are off for it,
- * because one of those would make all of it resident at once.
+ * because one of those would make all of it resident at once. What is small shares a page with other such
+ * memory, so that a table of one entry does not cost a whole one.
  *
- * @param bytes rounded up to whole pages; 0 is taken as 1
- * @return page-aligned memory that is never given back, or NULL with errno set
+ * @param bytes 0 is taken as 1
+ * @return 64-byte aligned memory that is never given back, or NULL with errno set
  */
 void *memory_reserve(size_t bytes);
 

@@ -1,0 +1,71 @@
+/*
+ * The child between clone() and execveat(). See launch.h.
+ */
+#include "policy/launch.h"
+
+#include "ipc/channel.h"
+#include "ipc/clock.h"
+#include "policy/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LAST_MS 1000 /* how long the end waits for the nursery's */
+
+static int child(struct confinement *confinement, const char *name)
+{
+    char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)name, NULL};
+    char *const environment[] = {NULL};
+    struct channel channel;
+    struct message failed;
+    int step = confine_before_exec(confinement);
+    if (step == 0) {
+        syscall(SYS_execveat, NURSERY_EXECUTABLE_FD, "", arguments, environment, AT_EMPTY_PATH);
+        step = STEP_EXEC;
+    }
+    message_begin(&failed, MSG_FAILED);
+    failed.status = errno;
+    failed.step = step;
+    channel_begin(&channel, confinement->channel);
+    channel_send(&channel, &failed, NULL);
+    return step;
+}
+
+pid_t launch_nursery(struct confinement *confinement, const char *name)
+{
+    confinement->root = confine_tree(confinement->directory);
+    if (confinement->root < 0)
+        return -1;
+    /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */
+    long pid = syscall(SYS_clone, confine_namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(child(confinement, name));
+    int error = errno;
+    close(confinement->root);
+    errno = error;
+    return (pid_t)pid;
+}
+
+const char *launch_confirm(pid_t nursery, const struct facts *facts)
+{
+    struct facts expected = *facts;
+    expected.filters--;
+    return facts_status(nursery, &expected);
+}
+
+void launch_end(int channel, pid_t nursery)
+{
+    int64_t until = clock_now() + LAST_MS;
+    close(channel);
+    while (waitpid(nursery, NULL, WNOHANG) == 0 && clock_now() < until) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        sigset_t none;
+        sigemptyset(&none);
+        ppoll(NULL, 0, &pause, &none); /* SIGCHLD ends the pause */
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * The nursery's start and end: the one fork that still has power behind it (confine.h has the order of
+ * steps).
+ */
+#ifndef METAWARD_POLICY_LAUNCH_H
+#define METAWARD_POLICY_LAUNCH_H
+
+#include "policy/confine.h"
+#include "policy/facts.h"
+
+/**
+ * Clone a child into namespaces of its own, confine it and execute the worker's executable in it. A child
+ * that fails says so in a MSG_FAILED on its channel, and ends.
+ *
+ * @param confinement its root is made here; its descriptors stay the caller's
+ * @param name        what the process list shows of it
+ * @return its process number, or -1 with errno set
+ */
+pid_t launch_nursery(struct confinement *confinement, const char *name);
+
+/**
+ * Later workers are looked at without power: find out now whether that works, by the nursery, which must be
+ * confined like a worker but for the last filter.
+ *
+ * @param facts those of a worker
+ * @return NULL, or a constant string with the first fact that is not as it must be
+ */
+const char *launch_confirm(pid_t nursery, const struct facts *facts);
+
+/**
+ * End the nursery, and with it every worker, by end of file on its channel, and wait a second at most until
+ * their sockets are gone.
+ */
+void launch_end(int channel, pid_t nursery);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * See host.h.
+ */
+#include "priv/host/host.h"
+
+#include "ipc/clock.h"
+#include "ipc/logsocket.h"
+#include "ipc/loop.h"
+#include "ipc/notify.h"
+#include "ipc/report.h"
+#include "ipc/signals.h"
+#include "ipc/steps.h"
+#include "policy/confine.h"
+#include "policy/filter.h"
+#include "policy/launch.h"
+#include "priv/host/load.h"
+#include "priv/host/namespaces.h"
+#include "priv/host/networks.h"
+#include "priv/host/workers.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
+#define FLUSH_MS      20    /* until lines that the log had no room for are tried again */
+
+static void on_nursery(struct watch *watch, uint32_t events);
+static void on_hang(struct timer *timer);
+static void on_watchdog(struct timer *timer);
+static void on_flush(struct timer *timer);
+
+static struct {
+    const struct host_config *config;
+    struct prepared *prepared;
+    const struct milestones *milestones;
+    struct facts facts;
+    struct channel nursery;
+    pid_t nursery_pid; /* 0: none */
+    uint32_t nursery_phase;
+    struct watch nursery_watch;
+    struct timer hang, watchdog, flush;
+    int status;
+    bool ready, ending, draining;
+} self = {.nursery_watch = {on_nursery},
+          .hang = {.run = on_hang},
+          .watchdog = {.run = on_watchdog},
+          .flush = {.run = on_flush}};
+
+void host_end(int step)
+{
+    if (!self.ending)
+        self.status = step;
+    self.ending = true;
+}
+
+void host_unwatched(void)
+{
+    host_end(report_failed(STEP_CHANNEL, errno, "epoll"));
+}
+
+static void on_hang(struct timer *timer)
+{
+    (void)timer;
+    host_end(report_failed(STEP_WORKER_DIED, ETIMEDOUT, "nursery"));
+}
+
+static void on_watchdog(struct timer *timer)
+{
+    notify_tell("WATCHDOG=1");
+    loop_timer(timer, clock_now() + notify_watchdog_ms());
+}
+
+static void on_flush(struct timer *timer)
+{
+    if (!report_flush())
+        loop_timer(timer, clock_now() + FLUSH_MS);
+}
+
+static int on_nursery_message(const struct message *message)
+{
+    switch ((enum message_type)message->type) {
+    case MSG_NURSERY_READY:
+        self.nursery_phase = PHASE_PARENT_NURSERY;
+        loop_timer(&self.hang, 0);
+        workers_start();
+        return 0;
+    case MSG_EXITED:
+        return workers_ended(message->slot, message->status);
+    default: /* MSG_FAILED: it is not ready, or it could not start a worker */
+        report_failed(message->step, message->status, "nursery");
+        return self.nursery_phase == PHASE_PARENT_NURSERY ? workers_ended(message->slot, message->step << 8)
+                                                          : message->step;
+    }
+}
+
+static void on_nursery(struct watch *watch, uint32_t events)
+{
+    struct received received;
+    (void)watch, (void)events;
+    while (!self.ending) {
+        enum channel_result result = channel_receive(&self.nursery, self.nursery_phase, &received);
+        if (result == CHANNEL_AGAIN)
+            return;
+        int step = result == CHANNEL_OK ? on_nursery_message(&received.message)
+                                        : report_failed(STEP_NURSERY_DIED, 0, "");
+        if (step != 0)
+            host_end(step);
+    }
+}
+
+/* The first worker serves: give up every power but the two that networks need, and most system calls. */
+static int settle(void)
+{
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    int step = self.milestones->serving();
+    if (step != 0)
+        return step;
+    close(self.prepared->executable);
+    close(self.prepared->agent.directory);
+    step = confine_host();
+    if (step != 0)
+        return report_failed(step, errno, "parent");
+    const char *wrong = launch_confirm(self.nursery_pid, &self.facts);
+    if (wrong != NULL)
+        return report_failed(STEP_FACTS, 0, wrong);
+    step = self.milestones->settled();
+    if (step != 0)
+        return step;
+    report_open(&self.config->common.worker);
+    if (!filter_load(POLICY_HOST, &values))
+        return report_failed(STEP_FILTER, errno, "parent");
+    return self.milestones->confined(0);
+}
+
+void host_drain(void)
+{
+    if (self.draining)
+        return;
+    self.draining = true;
+    notify_tell("STOPPING=1");
+    networks_close_listeners();
+    workers_drain();
+}
+
+/* Each network may have all its listeners and a namespace or a lease; each worker a channel and its log. */
+static rlim_t descriptors(void)
+{
+    const rlim_t own = 1024, of_network = SPEC_LISTENERS_MAX + 2, of_worker = 4;
+    const struct host_config *config = self.config;
+    rlim_t workers = config->isolation == ISOLATION_NETWORK ? config->max_networks : config->workers;
+    return own + of_network * config->max_networks + of_worker * workers;
+}
+
+static int begin_nursery(void)
+{
+    const struct host_config *config = self.config;
+    int ends[2];
+    int filters = facts_filters();
+    if (filters < 0)
+        return report_failed(STEP_FACTS, errno, "/proc/self/status");
+    self.facts =
+        (struct facts){self.prepared->account.uid, self.prepared->account.gid, (unsigned)filters + 2};
+    if (!channel_pair(ends))
+        return report_failed(STEP_CHANNEL, errno, "nursery");
+    struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
+    self.nursery_pid = launch_nursery(&confinement, "host");
+    if (self.nursery_pid < 0)
+        return report_failed(STEP_START_NURSERY, errno, "");
+    close(ends[1]);
+    channel_begin(&self.nursery, ends[0]);
+    self.nursery_phase = PHASE_PARENT_NURSERY_START;
+    if (!loop_watch(&self.nursery_watch, ends[0], EPOLLIN))
+        return report_failed(STEP_CHANNEL, errno, "nursery");
+    loop_timer(&self.hang, clock_now() + START_MOST_MS);
+    return 0;
+}
+
+/* The nursery first: while the files are read it gets ready, and it inherits no listener. */
+static int begin(const char *file)
+{
+    const struct host_config *config = self.config;
+    rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
+    if (most < wanted)
+        report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
+                     (unsigned long long)wanted);
+    if (!signals_hold() || !loop_begin())
+        return report_failed(STEP_CHANNEL, errno, "epoll");
+    struct logsocket log;
+    if (!logsocket_open(config->common.worker.log_target, &log))
+        return report_failed(STEP_LOG, errno, "");
+    if (!notify_open())
+        report_event("event=notify-absent error=%s", errno_name(errno));
+    networks_begin(config->max_networks, config->isolation == ISOLATION_NETWORK);
+    workers_begin(config, &self.nursery, &self.facts, settle);
+    int step = namespaces_begin();
+    if (step == 0)
+        step = begin_nursery();
+    if (step == 0)
+        step = load_first(file, config);
+    malloc_trim(0);
+    return step;
+}
+
+static void tell_ready(void)
+{
+    self.ready = true;
+    notify_tell("READY=1");
+    report_event("event=ready serving=%u waiting=%u failed=%u", networks_count(NETWORK_SERVING),
+                 networks_count(NETWORK_WAITING), networks_count(NETWORK_FAILED));
+}
+
+int host_supervise(const char *file, const struct host_config *config, struct prepared *prepared,
+                   const struct milestones *milestones)
+{
+    self.config = config;
+    self.prepared = prepared;
+    self.milestones = milestones;
+    int step = begin(file);
+    if (step != 0)
+        host_end(step);
+    if (notify_watchdog_ms() != 0)
+        loop_timer(&self.watchdog, clock_now() + notify_watchdog_ms());
+    while (!self.ending && signals_wish() != WISH_END && (!self.draining || workers_any())) {
+        if (!loop_turn())
+            host_unwatched();
+        if (signals_wish() == WISH_DRAIN)
+            host_drain();
+        if (!self.ready && workers_settled())
+            tell_ready();
+        on_flush(&self.flush);
+    }
+    notify_tell("STOPPING=1");
+    if (self.nursery_pid > 0)
+        launch_end(self.nursery.fd, self.nursery_pid);
+    return self.status;
+}

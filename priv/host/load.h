@@ -1,0 +1,25 @@
+/*
+ * Reading the networks' files, at start and again when told to.
+ *
+ * What a file says is applied as it comes. A file that is no good is one failed network, and a network that
+ * it described before goes on; a directory that can't be read changes nothing.
+ */
+#ifndef METAWARD_PRIV_HOST_LOAD_H
+#define METAWARD_PRIV_HOST_LOAD_H
+
+#include "ipc/host_config.h"
+
+/**
+ * Read all networks' files before anything is confined, with readers of our own. Waits.
+ *
+ * @return 0, or the step that failed, reported
+ */
+int load_first(const char *file, const struct host_config *config);
+
+/** How often all files were read, well or not. */
+uint32_t load_count(void);
+
+/** What was wrong with the last load as a whole: printable; empty where nothing was. */
+const char *load_error(void);
+
+#endif

@@ -1,0 +1,104 @@
+"""The host daemon with its files, in a folder of its own; and namespaces by the hundred."""
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+
+from harness import DAEMON, Client, Namespace, Proxy, Tenant, unique
+
+
+class Host(Proxy):
+    """`metawardd --config` in the foreground. `options` are lines of the global file, by section.
+
+    networks: {name of the file: its text or (id, namespace, listeners)}.
+    """
+
+    def __init__(self, agent, networks=(), log="stderr", under=(), config="", **options):
+        self.folder = tempfile.mkdtemp(prefix="metaward-host-")
+        os.chmod(self.folder, 0o755)
+        self.networks = os.path.join(self.folder, "networks.d")
+        os.mkdir(self.networks, 0o755)
+        self.file = os.path.join(self.folder, "metawardd.conf")
+        self.control = os.path.join(self.folder, "control")
+        own = {"metadata_proxy_socket": agent if isinstance(agent, str) else agent.path, "user": "nobody",
+               "networks": self.networks, "control_socket": self.control, **options}
+        text = "[metaward]\n" + "".join("%s = %s\n" % item for item in own.items()) + "[log]\nlog = %s\n" % log + config
+        self.write(self.file, text)
+        for name, network in dict(networks).items():
+            self.put(name, network)
+        self.command = list(under) + [DAEMON, "--config", self.file]
+        self.lines = []
+
+    @staticmethod
+    def write(path, text):
+        """Complete or not at all, as an administrator's tool would."""
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+
+    def put(self, name, network):
+        """Write a network's file: text, or (id, namespace[, listeners])."""
+        if not isinstance(network, str):
+            identity, netns, *listen = network
+            network = "[network]\nnetwork_id = %s\nnetns = %s\n" % (identity, getattr(netns, "name", netns))
+            network += "".join("listen = %s\n" % address for address in (listen[0] if listen else []))
+        self.write(os.path.join(self.networks, name + ".conf"), network)
+
+    def is_serving(self):
+        return self.event("ready")
+
+    def stop(self, number=signal.SIGTERM):
+        status = super().stop(number)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return status
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def workers(self):
+        return self.children(self.nursery)
+
+
+@contextlib.contextmanager
+def many_tenants(count):
+    """So many tenants, each with an id."""
+    with contextlib.ExitStack() as stack:
+        yield {str(uuid.uuid4()): stack.enter_context(Tenant()) for _ in range(count)}
+
+
+def files(tenants):
+    """The networks' files of tenants by id."""
+    return {"network-%d" % i: (identity, tenant.proxy) for i, (identity, tenant) in enumerate(tenants.items())}
+
+
+class Crowd:
+    """Namespaces by the hundred, each with the agent's address on its loopback interface: no guests, no wires."""
+
+    def __init__(self, count):
+        self.names = [unique("mwc") for _ in range(count)]
+        self.ids = [str(uuid.uuid4()) for _ in self.names]
+
+    def batch(self, *lines):
+        for start in range(0, len(lines), 500):
+            subprocess.run(["ip", "-batch", "-"], input="\n".join(lines[start:start + 500]), text=True, check=True)
+
+    def __enter__(self):
+        self.batch(*["netns add " + name for name in self.names])
+        subprocess.run(["sh", "-e"], input="\n".join(
+            "ip -n {0} link set lo up; ip -n {0} addr add 169.254.169.254/32 dev lo".format(name) for name in self.names),
+            text=True, check=True)
+        return self
+
+    def __exit__(self, *_):
+        self.batch(*["netns del " + name for name in self.names])
+
+    def files(self):
+        return {"network-%d" % i: pair for i, pair in enumerate(zip(self.ids, self.names))}
+
+    def client(self, number, timeout=20):
+        return Client(Namespace(self.names[number]).connect("169.254.169.254", timeout=timeout))
