@@ -2,6 +2,24 @@
 import statistics
 
 
+def percentile(times, share):
+    """Of a histogram: the time that so large a share of the answers took at most; microseconds."""
+    left = sum(count for _, count in times) * share
+    for value, count in times:
+        left -= count
+        if left <= 0:
+            return value
+    return times[-1][0] if times else 0.0
+
+
+def merge(histograms):
+    total = {}
+    for times in histograms:
+        for value, count in times:
+            total[value] = total.get(value, 0) + count
+    return sorted(total.items())
+
+
 def values(subject, series, name):
     return [sample[name] for sample in subject[series]]
 
@@ -27,3 +45,14 @@ def ratio(work, series, name, one, other):
 
 def failures(subject):
     return sum(values(subject, "closed", "failures")) + sum(values(subject, "equal", "failures"))
+
+
+def answer_times(subject):
+    """-> p50, p99 (medians of rounds), p99.9 (of all rounds together: there are too few answers in one)"""
+    return (median(subject, "equal", "p50"), median(subject, "equal", "p99"),
+            percentile(merge(values(subject, "equal", "times")), 0.999))
+
+
+def others(work, series, *names):
+    """The share of the machine that others had while these subjects' samples were taken: the median."""
+    return statistics.median(share for name in names for share in values(work["subjects"][name], series, "others"))

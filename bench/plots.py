@@ -3,10 +3,9 @@ import os
 import subprocess
 
 import figures
-import sample
 
-SIZE = "set terminal svg size 900,420 font 'sans,12' background '#ffffff'\n"
-COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "nginx": "#27ae60",
+SIZE = "set terminal svg size 1000,420 font 'sans,12' background '#ffffff'\n"
+COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2", "nginx": "#27ae60",
            "python": "#8e44ad", "floor": "#7f8c8d"}
 
 
@@ -20,10 +19,10 @@ def block(name, rows):
 
 
 def bars(path, title, label, works, order, value, scale=""):
-    """Groups of bars: one group a work, one bar a subject."""
-    titles = {name: work["subjects"][name]["title"] for work in works for name in work["subjects"]}
+    """Groups of bars: one group a work, one bar a subject. `works`: pairs of a short title and a work."""
+    titles = {name: work["subjects"][name]["title"] for _, work in works for name in work["subjects"]}
     names = [name for name in order if name in titles]
-    rows = [[work["title"], *(value(work["subjects"].get(name)) for name in names)] for work in works]
+    rows = [[short, *(value(work["subjects"].get(name)) for name in names)] for short, work in works]
     plots = ", ".join("$data using %d:xtic(1) title '%s' linecolor rgb '%s'" % (i + 2, titles[name], COLOURS[name])
                       for i, name in enumerate(names))
     gnuplot(path, block("data", rows) + """
@@ -50,7 +49,7 @@ def latencies(path, work, order):
     """Times of answers over the share of answers that took longer."""
     script, plots = "", []
     for name in (n for n in order if n in work["subjects"] and work["subjects"][n]["equal"]):
-        times = sample.merge(s["times"] for s in work["subjects"][name]["equal"])
+        times = figures.merge(figures.values(work["subjects"][name], "equal", "times"))
         left = total = sum(count for _, count in times)
         rows = []
         for value, count in times:
@@ -77,21 +76,22 @@ plot %s
 def draw(results, directory, order):
     works = results["works"]
 
-    def chosen(*names):
-        return [works[name] for name in names if name in works]
+    def chosen(**titles):
+        names = {name.replace("_", "-"): title for name, title in titles.items()}
+        return [(title, works[name]) for name, title in names.items() if name in works]
 
-    cpu = chosen("keep", "close", "keep-log", "close-log")
+    without_python = [name for name in order if name != "python"]
+    cpu = chosen(keep="keep-alive", close="one a connection", keep_log="keep-alive, logging", close_log="one a connection, logging")
     if cpu:
-        order_without_python = [name for name in order if name != "python"]
-        bars(os.path.join(directory, "cpu.svg"), "CPU per request", "microseconds", cpu, order_without_python,
+        bars(os.path.join(directory, "cpu.svg"), "CPU per request", "microseconds", cpu, without_python,
              lambda s: number(s and figures.median(s, "closed", "cpu_us")))
     if "keep" in works:
         latencies(os.path.join(directory, "latency.svg"), works["keep"], order)
-    weights = chosen("keep", "held", "networks-100")
+    weights = chosen(keep="16 guests", held="1000 idle connections", networks_100="100 networks")
     if weights:
         bars(os.path.join(directory, "memory.svg"), "Private memory under load", "kB, logarithmic", weights, order,
              lambda s: number(s and s["loaded"]["kb"]), "set logscale y")
-    boots = chosen("boot", "boot-slow")
+    boots = chosen(boot="agent answers at once", boot_slow="agent takes 20 ms")
     if boots:
         bars(os.path.join(directory, "boot.svg"), "100 guests boot at once: until the last has its last answer", "seconds",
-             boots, [name for name in order if name != "python"], lambda s: number(s and figures.median(s, "closed", "seconds")))
+             boots, without_python, lambda s: number(s and figures.median(s, "closed", "seconds")))

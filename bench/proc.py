@@ -14,7 +14,7 @@ def read(path):
 def children(process, task):
     try:
         return [int(child) for child in read("/proc/%d/task/%s/children" % (process, task)).split()]
-    except FileNotFoundError:  # a thread that has just ended
+    except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
         return []
 
 
@@ -39,7 +39,7 @@ def scheduled_seconds(pid):
     for task in os.listdir("/proc/%d/task" % pid):
         try:
             total += int(read("/proc/%d/task/%s/schedstat" % (pid, task)).split()[0])
-        except FileNotFoundError:  # a thread that has just ended, or a kernel that does not tell
+        except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended, or a kernel that does not tell
             pass
     return total / 1e9
 

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -31,15 +30,18 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prefix", required=True, help="where metaward is installed")
     parser.add_argument("--quick", action="store_true", help="a few works and subjects, and fail where a ratio leaves its band")
-    parser.add_argument("--rounds", type=int, help="of each work: 5, with --quick 3")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a sample; the main works' are half as long again")
+    parser.add_argument("--rounds", type=int, help="of each work: 11, with --quick 9")
+    parser.add_argument("--seconds", type=float, default=0.35, help="of a sample; the main works' are half as long again")
     parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS], help="only these")
+    parser.add_argument("--beside", help="where another build of metaward is installed, to compare the two")
     parser.add_argument("--subjects", nargs="+", choices=[subject.name for subject in SUBJECTS], help="only these")
     parser.add_argument("--patience", type=float,
                         help="seconds to spend, in all, on samples that others disturbed: 60, with --quick 15")
+    parser.add_argument("--real-time", action="store_true",
+                        help="take the processors from whoever else uses the machine, so that times of answers can be judged")
     parser.add_argument("--report", help="directory to write the report to; without it, none is written")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.rounds = options.rounds or (9 if options.quick else 11)
     options.patience = options.patience if options.patience is not None else (15 if options.quick else 60)
     return options
 
@@ -82,8 +84,13 @@ class Bench:
                 stack.enter_context(helper(os.path.join(self.binaries, "sink"), "/dev/log"))
                 os.chmod("/dev/log", 0o666)
             running = [stack.enter_context(kind(wanted, number, self.directory)) for number, kind in enumerate(SUBJECTS, 1)
-                       if kind.name in work.subjects and kind.name in (self.options.subjects or work.subjects)]
+                       if self.takes_part(kind.name, work)]
             return self.rounds(work, running)
+
+    def takes_part(self, name, work):
+        if name == "beside":
+            return self.options.beside is not None
+        return name in work.subjects and name in (self.options.subjects or work.subjects)
 
     def rounds(self, work, running):
         figures = {subject.name: {"title": subject.title, "idle": sample.weight(subject), "closed": [], "equal": []}
@@ -96,7 +103,7 @@ class Bench:
                 mine, load = figures[subject.name], loads[subject.name]
                 with sample.Held(work, load):
                     mine["closed"].append(sample.closed(work, subject, load, seconds))
-                    if rate and rate < 0.8 * mine["closed"][-1]["per_second"]:
+                    if rate and subject.bears_equal_load:
                         mine["equal"].append(sample.equal(subject, load, seconds, rate))
         return {"title": work.title, "rate": rate, "subjects": figures}
 
@@ -114,11 +121,12 @@ class Bench:
     def starts(self, times):
         """-> {subject's name: milliseconds from exec to the first answer}, in turn."""
         socket = os.path.join(self.directory, "agent.sock")
-        taken = {kind.name: [] for kind in SUBJECTS}
+        started = [kind for kind in SUBJECTS if kind.name not in ("beside", "haproxy-reuse")]
+        taken = {kind.name: [] for kind in started}
         with helper(os.path.join(self.binaries, "agent"), socket):
             os.chmod(socket, 0o666)
             for _ in range(times):
-                for number, kind in enumerate(SUBJECTS, 1):
+                for number, kind in enumerate(started, 1):
                     with kind(Wanted(socket), number, self.directory) as subject:
                         taken[kind.name].append(subject.start_ms)
         return taken
@@ -141,7 +149,7 @@ def run(options, directory):
     if not options.quick and not options.works:
         results["start_ms"] = bench.starts(9)
     results.update(report.circumstances(options, time.monotonic() - began))
-    met = targets.judge(results)
+    met = targets.judge(results, undisturbed=options.real_time)
     if options.report:
         report.write(results, met, options.report)
     print()
@@ -165,11 +173,12 @@ def main():
     options.prefix = os.path.abspath(options.prefix)
     if options.quick and not options.subjects:
         options.subjects = QUICK_SUBJECTS
-    apart.enter()
+    if options.real_time:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    directory = apart.enter()
     os.environ["METAWARD_PREFIX"] = options.prefix
-    with tempfile.TemporaryDirectory(prefix="metaward-bench-") as directory:
-        os.chmod(directory, 0o755)
-        left = run(options, directory)
+    os.environ["METAWARD_BESIDE"] = os.path.abspath(options.beside or options.prefix)
+    left = run(options, directory)
     for found in left:
         print("%s: %s" % (found.work, found.text))
     sys.exit("bench: a band was left" if left else 0)

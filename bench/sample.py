@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import proc
+from figures import percentile
 
 DISTURBED = 0.10  # of all processors in others' hands: the sample is taken again
 RETAKES = 2  # of one sample
@@ -58,24 +59,6 @@ class Held:
             self.process.wait()
 
 
-def percentile(times, share):
-    """Of a histogram: the time that so large a share of the answers took at most; microseconds."""
-    left = sum(count for _, count in times) * share
-    for value, count in times:
-        left -= count
-        if left <= 0:
-            return value
-    return times[-1][0] if times else 0.0
-
-
-def merge(histograms):
-    total = {}
-    for times in histograms:
-        for value, count in times:
-            total[value] = total.get(value, 0) + count
-    return sorted(total.items())
-
-
 def undisturbed(take):
     """Take a sample again while others keep the machine busy; the least disturbed one counts."""
     best = None
@@ -92,32 +75,25 @@ def undisturbed(take):
     return best
 
 
-def costs(subject, load, arguments, times):
-    """Run the load so many times, and see what it cost the subject."""
-    before, began = proc.cpu_seconds(subject.pids()), time.monotonic()
-    told = [load.run(*arguments) for _ in range(times)]
-    cpu, elapsed = proc.cpu_seconds(subject.pids()) - before, time.monotonic() - began
-    requests = sum(t["requests"] for t in told)
-    answers = merge(t["times"] for t in told)
-    return {"requests": requests, "failures": sum(t["failures"] for t in told),
-            "first_failure": next((t["first_failure"] for t in told if t["first_failure"]), ""),
-            "seconds": sum(t["seconds"] for t in told) / times, "elapsed": elapsed,
-            "cpu_us": cpu / max(1, requests) * 1e6,
-            "per_second": requests / sum(t["seconds"] for t in told),
-            "p50": percentile(answers, 0.5), "p99": percentile(answers, 0.99), "p999": percentile(answers, 0.999),
-            "times": answers}
+def costs(subject, load, *arguments):
+    """Run the load once, and see what it cost the subject."""
+    before = proc.cpu_seconds(subject.pids())
+    told = load.run(*arguments)
+    cpu = proc.cpu_seconds(subject.pids()) - before
+    return {"requests": told["requests"], "failures": told["failures"], "first_failure": told["first_failure"],
+            "seconds": told["seconds"], "cpu_us": cpu / max(1, told["requests"]) * 1e6,
+            "per_second": told["requests"] / told["seconds"], "p50": percentile(told["times"], 0.5),
+            "p99": percentile(told["times"], 0.99), "times": told["times"]}
 
 
 def closed(work, subject, load, seconds):
-    """As much as goes: what a request costs."""
-    if work.boot:
-        return undisturbed(lambda: costs(subject, load, (), 3))
-    return undisturbed(lambda: costs(subject, load, ("--seconds", seconds), 1))
+    """As much as goes, or the whole boot: what a request costs."""
+    return undisturbed(lambda: costs(subject, load, *(() if work.boot else ("--seconds", seconds))))
 
 
 def equal(subject, load, seconds, rate):
     """So many requests a second, whoever it is: how long answers take."""
-    return undisturbed(lambda: costs(subject, load, ("--seconds", seconds, "--rate", rate), 1))
+    return undisturbed(lambda: costs(subject, load, "--seconds", seconds, "--rate", rate))
 
 
 def weight(subject):

@@ -113,6 +113,7 @@ class Subject:
     """A proxy as it runs: its processes, and the addresses of its networks."""
     name = title = ""
     reuses = True  # can keep connections to the agent
+    bears_equal_load = True  # a third of what HAProxy can
 
     def __init__(self, wanted, number, directory):
         self.wanted = wanted
@@ -217,6 +218,14 @@ class Metaward(Neutron):
         return os.path.join(os.environ["METAWARD_PREFIX"], "libexec", "metaward", "haproxy")
 
 
+class Beside(Metaward):
+    name, title = "beside", "metaward, another build"
+
+    @property
+    def program(self):
+        return os.path.join(os.environ["METAWARD_BESIDE"], "libexec", "metaward", "haproxy")
+
+
 class HAProxy2(Neutron):
     name, title = "haproxy-2", "HAProxy, 2 threads"
     reuses = False  # Neutron writes http-server-close
@@ -252,6 +261,7 @@ class Nginx(Subject):
 class Python(Subject):
     name, title = "python", "Python (WSGI)"
     reuses = False
+    bears_equal_load = False
 
     def launch(self):
         self.run("/usr/bin/python3", "-B", os.path.join(HERE, "wsgi.py"), self.address(), "80", self.wanted.agent,
@@ -268,4 +278,4 @@ class Floor(Subject):
                  *(["--close"] if wanted.close else []), *(["--reuse"] if wanted.reuse else []))
 
 
-SUBJECTS = (Metaward, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor)
+SUBJECTS = (Metaward, Beside, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor)

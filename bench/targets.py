@@ -8,12 +8,20 @@ import figures
 BANDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bands.json")
 HAPROXY = "haproxy-2"
 
+# Where others have more of the machine, the 99th percentile is theirs: the time until a processor is free.
+BUSY = 0.25
+
 # work, most of HAProxy's CPU per request, most of the floor's; as Neutron configures HAProxy
 CPU = (("keep", 0.85, 1.20), ("close", 0.92, 1.20), ("keep-log", 0.85, None), ("close-log", 0.85, None), ("reuse", 0.55, None))
 
 
-def target(text, value, most):
-    return {"text": text, "value": value, "most": most, "met": value <= most}
+def target(text, value, most, others=0.0):
+    """`met` is None where nobody can say: others, who had that share of the machine, decided it."""
+    return {"text": text, "value": value, "most": most, "others": others, "met": None if others > BUSY else value <= most}
+
+
+def verdict(judged):
+    return {True: "met", False: "NOT MET", None: "not judged: others had %.0f %%" % (judged["others"] * 100)}[judged["met"]]
 
 
 def cpu_targets(works):
@@ -25,11 +33,12 @@ def cpu_targets(works):
                 yield target("%s: CPU per request, of %s" % (works[name]["title"], whose), found[0], most)
 
 
-def latency_targets(works):
+def latency_targets(works, undisturbed):
     for work in works.values():
         found = figures.ratio(work, "equal", "p99", "metaward", HAPROXY)
         if found:
-            yield target("%s: p99 at %d requests/s, of HAProxy's" % (work["title"], work["rate"]), found[0], 1.0)
+            yield target("%s: p99 at %d requests/s, of HAProxy's" % (work["title"], work["rate"]), found[0], 1.0,
+                         0.0 if undisturbed else figures.others(work, "equal", "metaward", HAPROXY))
 
 
 def boot_targets(works):
@@ -40,13 +49,14 @@ def boot_targets(works):
             yield target("%s: total time, of HAProxy's" % work["title"], found[0], 1.0)
 
 
-def judge(results):
+def judge(results, undisturbed):
+    """`undisturbed`: others did not get a processor that the bench wanted."""
     works = {name: work for name, work in results["works"].items() if "metaward" in work["subjects"]}
-    return [*cpu_targets(works), *latency_targets(works), *boot_targets(works)]
+    return [*cpu_targets(works), *latency_targets(works, undisturbed), *boot_targets(works)]
 
 
 def lines(judged):
-    return ["%-7s %-85s %6.2f (at most %.2f)" % ("met" if t["met"] else "NOT MET", t["text"], t["value"], t["most"]) for t in judged]
+    return ["%-85s %6.2f (at most %.2f)  %s" % (t["text"], t["value"], t["most"], verdict(t)) for t in judged]
 
 
 Left = collections.namedtuple("Left", "work text")

@@ -11,8 +11,10 @@
 #include <ctype.h>
 #include <string.h>
 
-#define GUEST "2001:db8::7"
-#define UUID  "0123abcd-1111-2222-3333-444455556666"
+#define GUEST     "2001:db8::7"
+#define TENANT    "0123456789abcdef"
+#define SIGNATURE "00ff"
+#define UUID      "0123abcd-1111-2222-3333-444455556666"
 
 static const char *const protected[] = {"x-forwarded-for",
                                         "x-forwarded-host",
@@ -63,7 +65,7 @@ static bool is_hop_by_hop(const char *name)
 }
 
 /* Our own lines come first or last and once; between them is nothing that only a proxy may say. */
-static void check_fields(const struct http_request *out, const char *bytes, bool length)
+static void check_fields(const struct http_request *out, const char *bytes, unsigned stamped, bool length)
 {
     unsigned own = 0, framing = 0;
     for (unsigned i = 0; i < out->field_count; i++) {
@@ -71,8 +73,8 @@ static void check_fields(const struct http_request *out, const char *bytes, bool
         fold(name, sizeof name, bytes, out->fields[i].name);
         CHECK(!memchr(bytes + out->fields[i].name.at, '_', out->fields[i].name.length));
         CHECK(!is_hop_by_hop(name));
-        CHECK(is_protected(name) == (i < 2));
-        CHECK((strcmp(name, "host") == 0) == (i == 2));
+        CHECK(is_protected(name) == (i < stamped));
+        CHECK((strcmp(name, "host") == 0) == (i == stamped));
         own += strcmp(name, "connection") == 0;
         framing += strcmp(name, "content-length") == 0;
     }
@@ -82,8 +84,12 @@ static void check_fields(const struct http_request *out, const char *bytes, bool
 static void check_start(const struct http_request *in, const char *out, size_t length, const char *identity)
 {
     char expected[256];
-    const int size = snprintf(expected, sizeof expected,
-                              "\r\nX-Forwarded-For: " GUEST "\r\n%s: " UUID "\r\nHost: ", identity);
+    const int size = identity ? snprintf(expected, sizeof expected,
+                                         "\r\nX-Forwarded-For: " GUEST "\r\n%s: " UUID "\r\nHost: ", identity)
+                              : snprintf(expected, sizeof expected,
+                                         "\r\nX-Forwarded-For: " GUEST "\r\nX-Instance-ID: " UUID
+                                         "\r\nX-Tenant-ID: " TENANT "\r\nX-Instance-ID-Signature: " SIGNATURE
+                                         "\r\nHost: ");
     const char *line_end = memchr(out, '\r', length);
     CHECK(line_end && (size_t)(line_end - out) + (size_t)size <= length);
     CHECK(memcmp(line_end, expected, (size_t)size) == 0);
@@ -95,7 +101,7 @@ static void check_start(const struct http_request *in, const char *out, size_t l
 }
 
 static void check_output(const struct http_request *in, const char *bytes, const char *out, size_t length,
-                         size_t body_length)
+                         size_t body_length, unsigned stamped)
 {
     static const struct http_limits wide = {.line = 20000,
                                             .head = 65535,
@@ -115,7 +121,7 @@ static void check_output(const struct http_request *in, const char *bytes, const
            memcmp(out + again.authority.at, bytes + in->authority.at, in->authority.length) == 0));
     CHECK(again.has_length == (in->chunked || in->has_length));
     CHECK(!again.has_length || again.content_length == body_length);
-    check_fields(&again, out, again.has_length);
+    check_fields(&again, out, stamped, again.has_length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -125,6 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct http_request request;
     static struct settings settings;
     static struct network network;
+    static const struct instance instance = {.id = UUID, .tenant = TENANT, .signature = SIGNATURE};
+    struct rewrite_from from = {.network = &network, .guest = GUEST};
     static char out[32768];
     const unsigned choice = take_control(data, &size);
     const size_t small_size = take_control(data, &size) << 2;
@@ -136,18 +144,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settings_default(&settings);
     memcpy(network.uuid, UUID, sizeof UUID);
     network.identity = (uint8_t)(IDENTITY_NEUTRON_NETWORK + choice % 4);
+    if (choice & 8) {
+        network.identity = IDENTITY_INSTANCE;
+        from.instance = &instance;
+    }
     settings.forward_all = choice & 4 ? 1 : 0;
     const size_t body_length = choice << 4;
-    const size_t length =
-        http_rewrite(&request, bytes, &settings, &network, GUEST, body_length, out, sizeof out);
+    const size_t length = http_rewrite(&request, bytes, &settings, &from, body_length, out, sizeof out);
     CHECK(length > 0);
     check_start(&request, out, length, identity_header_name(network.identity));
-    check_output(&request, bytes, out, length, body_length);
+    check_output(&request, bytes, out, length, body_length, choice & 8 ? 4 : 2);
 
     char *small = malloc(small_size + 1);
     CHECK(small);
-    const size_t fitted =
-        http_rewrite(&request, bytes, &settings, &network, GUEST, body_length, small, small_size);
+    const size_t fitted = http_rewrite(&request, bytes, &settings, &from, body_length, small, small_size);
     CHECK(fitted == (small_size < length ? 0 : length));
     CHECK(memcmp(small, out, fitted) == 0);
     free(small);

@@ -100,6 +100,21 @@ static void check_address(const struct address *address)
     CHECK(address_parse(text, &back) == NULL && memcmp(&back, address, sizeof(back)) == 0);
 }
 
+/* What is written into requests as it stands. */
+static void check_instances(const struct instance_batch *batch)
+{
+    CHECK(batch->total <= INSTANCES_MOST && batch->first <= batch->total);
+    CHECK(batch->count <= INSTANCE_BATCH && batch->count <= batch->total - batch->first);
+    CHECK(batch->count > 0 || batch->total == 0);
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct instance *instance = &batch->entry[i];
+        CHECK(instance->family == ADDRESS_IPV4 || instance->family == ADDRESS_IPV6);
+        CHECK(text_is_uuid(instance->id, strlen(instance->id)));
+        CHECK(strpbrk(instance->tenant, " :\r\n\t") == NULL && instance->tenant[0] != '\0');
+        CHECK(strspn(instance->signature, "0123456789abcdefABCDEF") == strlen(instance->signature));
+    }
+}
+
 /* What must hold for a message that was found good, whatever message_valid() looks at. */
 static void check_message(const struct message *message)
 {
@@ -113,6 +128,8 @@ static void check_message(const struct message *message)
         check_settings(&message->body.settings);
     if (message->type == MSG_NETWORK)
         check_network(&message->body.network);
+    if (message->type == MSG_INSTANCES)
+        check_instances(&message->body.instances);
     if (message->type == MSG_LISTENER)
         check_address(&message->body.address);
 }

@@ -11,9 +11,13 @@
 #define DEFAULT_LISTENER   "169.254.169.254:80"
 #define DEFAULT_STATE_PATH "/var/lib/neutron"
 #define DEFAULT_SOCKET     "/metadata_proxy" /* below the state path */
-/* A host's proxy without a guest has no server: a socket that is never there, in a directory that always is.
- */
-#define NO_SERVER METAWARD_LIBEXECDIR "/no-server"
+
+/* No padding: two configurations are compared byte by byte. */
+_Static_assert(offsetof(struct config, given) ==
+                       offsetof(struct config, reserved) + sizeof(((struct config *)NULL)->reserved) &&
+                   sizeof(struct config) ==
+                       offsetof(struct config, no_padding) + sizeof(((struct config *)NULL)->no_padding),
+               "a configuration has no padding");
 
 /* A limit that must not be larger than another one, less a reserve. */
 static const struct {
@@ -152,7 +156,7 @@ static bool finish_identity(struct config *config, char error[CONFIG_ERROR_SIZE]
     }
     if (config->given_network + config->given_router != 1)
         return refuse(error, "network-id: exactly one of network-id and router-id is needed");
-    config->network.identity = identity_header_of(config->ovn, config->given_router);
+    config->network.identity = (uint8_t)identity_header_of(config->ovn, config->given_router);
     return true;
 }
 
@@ -172,8 +176,6 @@ static bool finish_address(struct config *config, char error[CONFIG_ERROR_SIZE])
 /* The agent's socket on the host, and as the worker's root shows it. */
 static bool finish_socket(struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    if (config->backend[0] == '\0' && config->host_proxy)
-        text_store(config->backend, sizeof(config->backend), NO_SERVER);
     if (config->backend[0] == '\0') {
         const char *state = strcmp(config->state_path, "/") == 0 ? "" : config->state_path;
         size_t length = strlen(state);

@@ -32,7 +32,7 @@ struct config {
     uint8_t takes_over;  /* another instance was told to end: wait until its addresses are free */
     uint16_t agent_port; /* of agent_host; 0: the agent is reached by its socket */
     uint8_t host_proxy;  /* guests are known one by one, by records: no network and no router */
-    uint8_t reserved[3];
+    uint8_t reserved[7];
     uint64_t given;                   /* one bit for each entry of config_keys that was set */
     char netns[CONFIG_PATH_SIZE];     /* absolute path, or a name below /run/netns; empty: where we are */
     char backend[SETTINGS_PATH_SIZE]; /* the agent's socket as the host shows it, absolute; empty: agent_host

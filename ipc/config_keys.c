@@ -326,6 +326,9 @@ const struct config_key config_keys[] = {
     {"forward_headers", "all|list|NAME,...",
      "Headers of guests that reach the agent: a short list, all but the protected ones, or these (list).",
      CONFIG_VALUE, .set = set_forward, AT(worker.forward)},
+    {"upstream_reuse", NULL,
+     "Keep connections to the agent for a network's next requests; for agents that serve many at a time.",
+     CONFIG_FLAG, .set = set_flag, AT(worker.upstream_reuse)},
     {"methods", "METHOD,...", "Methods that reach the agent; GET and HEAD always do (all seven).",
      CONFIG_VALUE, .set = set_methods, AT(worker.methods)},
     METAWARD_LIMITS(LIMIT) METAWARD_TIMEOUTS(TIMEOUT)

@@ -42,6 +42,16 @@ static bool bind_anew(int fd, const struct sockaddr_un *address)
            bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
 }
 
+/* Who is in a group may give it a file of their own: so nobody needs CAP_CHOWN for this. */
+static bool give_to_group(const char *path, gid_t group)
+{
+    gid_t own = getegid();
+    if (setegid(group) != 0)
+        return false;
+    bool given = chown(path, 0, group) == 0;
+    return setegid(own) == 0 && given;
+}
+
 int control_listen(const char *path, gid_t group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -52,7 +62,7 @@ int control_listen(const char *path, gid_t group)
     mode_t mask = umask(0177); /* nobody else connects before the group is right */
     bool bound = bind_anew(fd, &address);
     umask(mask);
-    if (bound && chown(path, 0, group == CONTROL_NO_GROUP ? 0 : group) == 0 &&
+    if (bound && give_to_group(path, group == CONTROL_NO_GROUP ? 0 : group) &&
         chmod(path, group == CONTROL_NO_GROUP ? 0600 : 0660) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;

@@ -71,6 +71,15 @@ static void drop(struct client *client)
     client->fd = -1;
 }
 
+/* Its connection is a lease from now on, and its place is free. */
+static void hand_over(struct client *client)
+{
+    loop_timer(&client->timer, 0);
+    loop_forget(client->fd);
+    self.owner->keep(&client->request, client->fd);
+    client->fd = -1;
+}
+
 static bool watch_for(struct client *client, uint32_t events)
 {
     if (events == client->watched)
@@ -112,7 +121,10 @@ static bool answer(struct client *client)
         client->cursor = cursor;
         if (reply.type == CONTROL_OK || reply.type == CONTROL_ERROR) {
             client->answering = false;
-            return watch_for(client, EPOLLIN);
+            if (client->request.type != CONTROL_LEASE || reply.type != CONTROL_OK)
+                return watch_for(client, EPOLLIN);
+            hand_over(client);
+            return false;
         }
     }
     watch_for(client, EPOLLOUT);
@@ -123,11 +135,13 @@ static bool answer(struct client *client)
 static void report_change(const struct client *client)
 {
     static const char *const names[CONTROL_REQUEST_COUNT] = {[CONTROL_ADD] = "add",
+                                                             [CONTROL_LEASE] = "lease",
                                                              [CONTROL_REMOVE] = "remove",
                                                              [CONTROL_DRAIN] = "drain",
                                                              [CONTROL_RELOAD] = "reload"};
     const struct control_request *request = &client->request;
-    const char *uuid = request->type == CONTROL_ADD ? request->body.spec.network.uuid : request->body.uuid;
+    bool whole = request->type == CONTROL_ADD || request->type == CONTROL_LEASE;
+    const char *uuid = whole ? request->body.spec.network.uuid : request->body.uuid;
     if (names[request->type] == NULL)
         return;
     report_event("event=control-request request=%s network=%s pid=%d user=%u result=\"%s\"",

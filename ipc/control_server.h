@@ -36,6 +36,9 @@ struct control_owner {
      * @return false where there is none left
      */
     bool (*record)(const struct control_request *request, uint32_t *cursor, struct control_reply *reply);
+
+    /** A CONTROL_LEASE was met and answered: its connection is the daemon's from now on. */
+    void (*keep)(const struct control_request *request, int fd);
 };
 
 /**

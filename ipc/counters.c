@@ -41,24 +41,18 @@ int counters_make(uint32_t networks)
     return -1;
 }
 
-const struct counters *counters_view(int fd, uint32_t networks)
+bool counters_read(int fd, uint32_t number, struct counters *out)
 {
-    const void *view = mmap(NULL, counters_size(networks), PROT_READ, MAP_SHARED, fd, 0);
-    return view == MAP_FAILED ? NULL : view;
+    if (pread(fd, out, sizeof(*out), (off_t)counters_size(number)) == (ssize_t)sizeof(*out))
+        return true;
+    memset(out, 0, sizeof(*out));
+    return false;
 }
 
 struct counters *counters_map(int fd, uint32_t networks)
 {
     void *map = mmap(NULL, counters_size(networks), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return map == MAP_FAILED ? NULL : map;
-}
-
-void counters_copy(const struct counters *from, struct counters *out)
-{
-    const uint64_t *source = (const uint64_t *)(const void *)from;
-    uint64_t *target = (uint64_t *)(void *)out;
-    for (size_t i = 0; i < sizeof(*out) / sizeof(*target); i++)
-        target[i] = __atomic_load_n(source + i, __ATOMIC_RELAXED);
 }
 
 void counters_begin(struct counters *counters, const char uuid[NETWORK_UUID_SIZE])
@@ -80,7 +74,7 @@ void counters_end(struct counters *counters)
 void counters_latency(struct counters *counters, uint64_t ms)
 {
     unsigned class = 0;
-    while (ms > counters_latency_most[class] && class < COUNTERS_LATENCIES - 1)
+    while (class < COUNTERS_LATENCIES - 1 && ms > counters_latency_most[class])
         class ++;
     counters_add(&counters->latency[class], 1);
     counters_add(&counters->latency_ms, ms);

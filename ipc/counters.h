@@ -2,13 +2,13 @@
  * What the host daemon's workers count, for each network, in memory that the parent can read.
  *
  * The parent makes one piece of memory for each worker (a memfd, sealed in its size), hands it to every
- * worker that it starts in that slot and maps it read-only itself. A worker maps it before its filter is
- * loaded and adds to it as it works: telling costs no message and no system call, and a worker that is
- * replaced goes on counting where the last one ended. Nothing is ever decided by these numbers: a worker that
- * has been taken over can write what it likes there, and only its own networks' numbers.
+ * worker that it starts in that slot; itself it only reads, when it is asked. A worker maps it before its
+ * filter is loaded and adds to it as it works: telling costs no message and no system call, and a worker that
+ * is replaced goes on counting where the last one ended. Nothing is ever decided by these numbers: a worker
+ * that has been taken over can write what it likes there, and only its own networks' numbers.
  *
- * One thread writes, others read at any time: every number is stored and loaded whole (relaxed), numbers that
- * belong together may be one event apart.
+ * One thread writes, others read at any time: every number is stored whole (relaxed), numbers that belong
+ * together may be one event apart.
  */
 #ifndef METAWARD_IPC_COUNTERS_H
 #define METAWARD_IPC_COUNTERS_H
@@ -59,11 +59,12 @@ size_t counters_size(uint32_t networks);
 int counters_make(uint32_t networks);
 
 /**
- * Map it to be read: mmap(PROT_READ, MAP_SHARED). (The parent.)
+ * Take a copy of one network's numbers while they are being counted: pread(). (The parent.)
  *
- * @return the first network's; NULL with errno set. Let go with munmap(counters_size())
+ * @param number the network's in its worker
+ * @return false where there is nothing to read; `out` is all zero then
  */
-const struct counters *counters_view(int fd, uint32_t networks);
+bool counters_read(int fd, uint32_t number, struct counters *out);
 
 /**
  * Map it to be counted in. (The worker, before it is confined.)
@@ -72,9 +73,6 @@ const struct counters *counters_view(int fd, uint32_t networks);
  * @return the first network's; NULL with errno set
  */
 struct counters *counters_map(int fd, uint32_t networks);
-
-/** Take a copy of one network's numbers while they are being counted. */
-void counters_copy(const struct counters *from, struct counters *out);
 
 /** Begin to count for a network: numbers that were another's start at 0, those of "now" always do. */
 void counters_begin(struct counters *counters, const char uuid[NETWORK_UUID_SIZE]);

@@ -41,15 +41,19 @@ static bool bad(char error[CONFIG_ERROR_SIZE], const char *word, const char *wha
     return false;
 }
 
-static bool take_path(const char *text, char out[CONFIG_PATH_SIZE], const char *option,
+/* @param prefix "/" for a path that may be relative, or "" */
+static bool take_path(const char *text, const char *prefix, char out[CONFIG_PATH_SIZE], const char *option,
                       char error[CONFIG_ERROR_SIZE])
 {
-    if (text == NULL)
+    char whole[CONFIG_PATH_SIZE];
+    if (text == NULL || text[0] == '-')
         return bad(error, option, ": needs a file");
     if (out[0] != '\0')
         return bad(error, option, ": given twice");
-    if (!text_is_path(text, CONFIG_PATH_SIZE - 1))
-        return bad(error, text, ": needs an absolute path");
+    size_t used = text_append(whole, sizeof(whole), 0, text[0] == '/' ? "" : prefix);
+    text_append(whole, sizeof(whole), used, text);
+    if (strlen(text) >= sizeof(whole) - 1 || !text_is_path(whole, sizeof(whole) - 1))
+        return bad(error, text, prefix[0] == '\0' ? ": needs an absolute path" : ": needs a plain path");
     return text_store(out, CONFIG_PATH_SIZE, text);
 }
 
@@ -108,9 +112,9 @@ static int take(char **argv, int left, struct haproxy_options *out, char error[C
     }
     switch (option) {
     case OPTION_FILE:
-        return take_path(argv[1], out->file, argv[0], error) ? 2 : -1;
+        return take_path(argv[1], "/", out->file, argv[0], error) ? 2 : -1;
     case OPTION_PID_FILE:
-        return take_path(argv[1], out->pid_file, argv[0], error) ? 2 : -1;
+        return take_path(argv[1], "", out->pid_file, argv[0], error) ? 2 : -1;
     case OPTION_OLD_FINISH:
     case OPTION_OLD_END: {
         int taken = take_old(argv + 1, left - 1, out, error);

@@ -13,7 +13,7 @@
 enum haproxy_ground { GROUND_AS_CONFIGURED = 0, GROUND_BACK, GROUND_FRONT };
 
 struct haproxy_options {
-    char file[CONFIG_PATH_SIZE];     /* -f: the configuration, an absolute path */
+    char file[CONFIG_PATH_SIZE];     /* -f: the configuration, maybe relative */
     char pid_file[CONFIG_PATH_SIZE]; /* -p; empty: as configured */
     enum haproxy_ground ground;      /* -D; -db, -W without -D, -Ws, -Ds stay in front */
     bool check;                      /* -c: say whether the configuration is good, and end */

@@ -133,6 +133,7 @@ static void copy_settable(struct host_config *to, const struct host_config *from
     memcpy(worker->log_tag, from->common.worker.log_tag, sizeof(worker->log_tag));
     worker->methods = from->common.worker.methods;
     worker->forward_all = from->common.worker.forward_all;
+    worker->upstream_reuse = from->common.worker.upstream_reuse;
     worker->forward_count = from->common.worker.forward_count;
     memcpy(worker->forward, from->common.worker.forward, sizeof(worker->forward));
 #define COPY(name, ...) worker->name = from->common.worker.name;

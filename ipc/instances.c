@@ -3,6 +3,10 @@
  */
 #include "ipc/instances.h"
 
+#include "ipc/clock.h"
+
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 static struct {
@@ -54,4 +58,35 @@ void instances_batch(uint32_t first, struct instance_batch *out)
     out->first = first;
     out->count = left < INSTANCE_BATCH ? left : INSTANCE_BATCH;
     memcpy(out->entry, &tables[holds].record[first], out->count * sizeof(out->entry[0]));
+}
+
+static bool await_room(int fd, int64_t left)
+{
+    struct pollfd polled = {.fd = fd, .events = POLLOUT};
+    const struct timespec pause = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+    const int ready = left > 0 ? ppoll(&polled, 1, &pause, NULL) : 0;
+
+    if (ready == 0)
+        errno = ETIMEDOUT;
+    return ready > 0 || (ready < 0 && errno == EINTR);
+}
+
+bool instances_send(struct channel *channel, unsigned most_ms)
+{
+    const int64_t until = clock_now() + most_ms;
+    enum channel_result result = CHANNEL_OK;
+    struct message message;
+    uint32_t first = 0;
+
+    message_begin(&message, MSG_INSTANCES);
+    do {
+        if (result == CHANNEL_OK)
+            instances_batch(first, &message.body.instances);
+        else if (!await_room(channel->fd, until - clock_now()))
+            return false;
+        result = channel_send(channel, &message, NULL);
+        if (result == CHANNEL_OK)
+            first += message.body.instances.count;
+    } while (result == CHANNEL_AGAIN || (result == CHANNEL_OK && first < instances_count()));
+    return result == CHANNEL_OK;
 }

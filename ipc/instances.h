@@ -8,6 +8,7 @@
 #ifndef METAWARD_IPC_INSTANCES_H
 #define METAWARD_IPC_INSTANCES_H
 
+#include "ipc/channel.h"
 #include "ipc/instance.h"
 
 /** Begin a new table of `total` records, at most INSTANCES_MOST; what came of an earlier one is forgotten. */
@@ -28,6 +29,15 @@ void instances_commit(void);
 
 /** How many records the table that holds has. */
 uint32_t instances_count(void);
+
+/**
+ * Send the table that holds to a worker. Waits where it does not take it.
+ *
+ * @param channel to it
+ * @param most_ms for all of it together
+ * @return false with errno set; ETIMEDOUT where it took too long
+ */
+bool instances_send(struct channel *channel, unsigned most_ms);
 
 /** Write number `first` and those behind it, as many as fit, as a batch. */
 void instances_batch(uint32_t first, struct instance_batch *out);

@@ -26,6 +26,8 @@ enum use {
     USES_LISTENER = 1 << 6, /* .slot is that of a listener */
     USES_NUMBER = 1 << 7,   /* .network */
     USES_NETWORK = 1 << 8,  /* .body.network */
+    USES_INSTANCES = 1 << 9,
+    USES_ROLE = 1 << 10,
 };
 
 static const struct {
@@ -33,7 +35,7 @@ static const struct {
     unsigned uses;
     unsigned descriptors;
 } types[MSG_COUNT] = {
-    [MSG_SPAWN] = {PHASE_NURSERY, USES_SLOT, 2},
+    [MSG_SPAWN] = {PHASE_NURSERY, USES_SLOT | USES_ROLE, 2},
     [MSG_KILL] = {PHASE_NURSERY, USES_SLOT, 0},
     [MSG_NURSERY_READY] = {PHASE_PARENT_NURSERY_START, USES_NOTHING, 0},
     [MSG_EXITED] = {PHASE_PARENT_NURSERY, USES_SLOT | USES_EXITED, 0},
@@ -43,14 +45,17 @@ static const struct {
     [MSG_LISTENER] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_LISTENER | USES_NUMBER | USES_ADDRESS, 1},
     [MSG_UNLISTEN] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_LISTENER, 0},
     [MSG_REMOVE] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_NUMBER, 0},
+    [MSG_INSTANCES] = {PHASE_WORKER_LISTENERS | PHASE_WORKER, USES_INSTANCES, 0},
     [MSG_SERVE] = {PHASE_WORKER_LISTENERS, USES_NOTHING, 0},
     [MSG_LOG] = {PHASE_WORKER, USES_NOTHING, 1},
     [MSG_DRAIN] = {PHASE_WORKER, USES_NOTHING, 0},
-    [MSG_READY] = {PHASE_PARENT_WORKER_START, USES_NOTHING, 0},
+    [MSG_DIAL] = {PHASE_DIALER_START, USES_ADDRESS, 0},
+    [MSG_LINE] = {PHASE_WORKER_LINE | PHASE_DIALER, USES_NOTHING, 1},
+    [MSG_READY] = {PHASE_PARENT_WORKER_START | PHASE_PARENT_DIALER_START, USES_NOTHING, 0},
     [MSG_SERVING] = {PHASE_PARENT_WORKER_READY, USES_NOTHING, 0},
     [MSG_LOG_BROKEN] = {PHASE_PARENT_WORKER, USES_ERRNO, 0},
     [MSG_FAILED] = {PHASE_PARENT_NURSERY_START | PHASE_PARENT_NURSERY | PHASE_PARENT_WORKER_START |
-                        PHASE_PARENT_WORKER_READY,
+                        PHASE_PARENT_WORKER_READY | PHASE_PARENT_DIALER_START,
                     USES_SLOT | USES_STEP | USES_ERRNO, 0},
 };
 
@@ -130,6 +135,10 @@ static bool body_valid(const struct message *message, unsigned uses)
         used = sizeof(message->body.network);
         if (network_valid(&message->body.network) != NULL)
             return false;
+    } else if (uses & USES_INSTANCES) {
+        used = sizeof(message->body.instances);
+        if (!instance_batch_valid(&message->body.instances))
+            return false;
     }
     return bytes_zero((const char *)&message->body + used, sizeof(message->body) - used);
 }
@@ -146,9 +155,11 @@ bool message_valid(const struct message *message, unsigned descriptors)
 {
     if (message->version != MESSAGE_VERSION || !known(message->type) || message->sequence == 0)
         return false;
-    if (message->reserved != 0 || descriptors != types[message->type].descriptors)
+    if (descriptors != types[message->type].descriptors)
         return false;
     unsigned uses = types[message->type].uses;
+    if (message->role >= (uses & USES_ROLE ? SPAWN_COUNT : 1))
+        return false;
     if (message->slot >= slots(uses) || message->network >= (uses & USES_NUMBER ? MESSAGE_NETWORKS : 1))
         return false;
     if (uses & USES_STEP ? !is_step(message->step) : message->step != 0)

@@ -88,7 +88,7 @@ void network_log_name(const struct network *network, bool to_syslog, char out[NE
     text_append(out, NETWORK_TAG_SIZE, at, network_word(network));
 }
 
-enum identity_header identity_header_of(bool ovn, bool router)
+uint8_t identity_header_of(bool ovn, bool router)
 {
     if (ovn)
         return router ? IDENTITY_OVN_ROUTER : IDENTITY_OVN_NETWORK;

@@ -72,8 +72,8 @@ bool log_tag_valid(const char *tag);
  */
 void network_log_name(const struct network *network, bool to_syslog, char out[NETWORK_TAG_SIZE]);
 
-/** The identity header of X-OVN-... or X-Neutron-..., for a router or a network. */
-enum identity_header identity_header_of(bool ovn, bool router);
+/** The enum identity_header of X-OVN-... or X-Neutron-..., for a router or a network. */
+uint8_t identity_header_of(bool ovn, bool router);
 
 /** What the network is called where a word is needed: its uuid, or "host" for IDENTITY_INSTANCE. */
 const char *network_word(const struct network *network);

@@ -53,7 +53,9 @@
     REASON(REASON_AGENT_ERROR, "agent-error", "the connection to the agent failed")                          \
     REASON(REASON_IDLE, "idle", "an idle connection was closed")                                             \
     REASON(REASON_RATE_LIMITED, "rate-limited", "more requests than a rate limit allows")                    \
-    REASON(REASON_NETWORK_REMOVED, "network-removed", "the guest's network is served no more")
+    REASON(REASON_NETWORK_REMOVED, "network-removed", "the guest's network is served no more")               \
+    REASON(REASON_GUEST_UNKNOWN, "guest-unknown", "no record has the guest's address")                       \
+    REASON(REASON_STATS, "stats", "statistics are not shown to guests")
 
 enum http_reason {
 #define REASON(id, name, meaning) id,

@@ -151,11 +151,13 @@ const char *settings_valid(const struct settings *settings)
         return "log_level";
     if (settings->forward_all > 1)
         return "forward_all";
+    if (settings->upstream_reuse > 1)
+        return "upstream_reuse";
     if (settings->methods & ~SETTINGS_METHODS_ALL || ~settings->methods & SETTINGS_METHODS_ALWAYS)
         return "methods";
     if (settings->log_facility > LOG_FACILITY_MOST)
         return "log_facility";
-    if (settings->reserved[0] != 0 || settings->reserved[1] != 0)
+    if (settings->reserved != 0)
         return "reserved";
     if (settings->utc_offset < -UTC_OFFSET_MOST || settings->utc_offset > UTC_OFFSET_MOST)
         return "utc_offset";

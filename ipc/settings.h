@@ -64,13 +64,14 @@ enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
     TIMEOUT(timeout_server, 30000, 100, 3600000, "for the agent to send more of its answer")
 
 struct settings {
-    uint8_t log_target;    /* enum log_target */
-    uint8_t log_level;     /* enum log_level */
-    uint8_t forward_all;   /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
-    uint8_t forward_count; /* entries used in forward; 0 with forward_all */
-    uint8_t methods;       /* bits, SETTINGS_METHODS_ALL at most, SETTINGS_METHODS_ALWAYS among them */
-    uint8_t log_facility;  /* as syslog numbers them, LOG_FACILITY_MOST at most */
-    uint8_t reserved[2];
+    uint8_t log_target;     /* enum log_target */
+    uint8_t log_level;      /* enum log_level */
+    uint8_t forward_all;    /* 1: every header but the protected and hop-by-hop ones; 0: the list below */
+    uint8_t forward_count;  /* entries used in forward; 0 with forward_all */
+    uint8_t methods;        /* bits, SETTINGS_METHODS_ALL at most, SETTINGS_METHODS_ALWAYS among them */
+    uint8_t log_facility;   /* as syslog numbers them, LOG_FACILITY_MOST at most */
+    uint8_t upstream_reuse; /* 1: a connection to the agent may serve more than one request of its network */
+    uint8_t reserved;
     int32_t utc_offset; /* seconds east of UTC for the time in log lines, -50400 to 50400 */
 #define FIELD(name, standard, least, most, meaning) uint32_t name;
     METAWARD_LIMITS(FIELD)

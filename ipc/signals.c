@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 static volatile sig_atomic_t wish = WISH_NONE;
+static volatile sig_atomic_t reload;
 
 static void on_signal(int number)
 {
@@ -30,6 +31,29 @@ bool signals_hold(void)
     action.sa_handler = SIG_IGN;
     return sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0 &&
            sigprocmask(SIG_SETMASK, &held, NULL) == 0;
+}
+
+static void on_reload(int number)
+{
+    (void)number;
+    reload = 1;
+}
+
+bool signals_hold_reload(void)
+{
+    struct sigaction action = {.sa_handler = on_reload};
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGHUP);
+    return sigprocmask(SIG_BLOCK, &held, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0;
+}
+
+/* It is held back here, so none gets lost between the two. */
+bool signals_reload(void)
+{
+    const bool asked = reload != 0;
+    reload = 0;
+    return asked;
 }
 
 enum signal_wish signals_wish(void)

@@ -22,6 +22,16 @@ enum signal_wish {
  */
 bool signals_hold(void);
 
+/**
+ * Catch SIGHUP as well, after signals_hold(), and hold it back in the same way.
+ *
+ * @return false with errno set
+ */
+bool signals_hold_reload(void);
+
+/** Has SIGHUP come since this was asked last? */
+bool signals_reload(void);
+
 /** The strongest wish that a signal has told so far. */
 enum signal_wish signals_wish(void);
 

@@ -57,7 +57,11 @@
     STEP(STEP_READER, 42, "run the reader of configurations", "install metaward whole, and as root")         \
     STEP(STEP_RESOLVE, 43, "look up the agent's name",                                                       \
          "correct --metadata-address, or the host's name resolution")                                        \
-    STEP(STEP_LEASE, 44, "have the host daemon serve the network", "look at the host daemon's log, or end it")
+    STEP(STEP_LEASE, 44, "have the host daemon serve the network",                                           \
+         "look at the host daemon's log, or end it")                                                         \
+    STEP(STEP_START_DIALER, 45, "start the dialer", "look at the limits on processes and memory")            \
+    STEP(STEP_DIALER_DIED, 46, "keep the dialer running", "look at the kernel's log, then start again")      \
+    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

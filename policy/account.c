@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdbool.h>
 
 #define ID_MOST 0xfffffffeU /* the highest number means "no change" to the kernel */
 
@@ -57,4 +56,15 @@ int account_resolve(const char *user, const char *group, struct account *out)
     if (group[0] != '\0' && !find_group(group, out))
         return refuse(STEP_GROUP, errno);
     return out->gid != 0 ? 0 : refuse(STEP_GROUP, EPERM);
+}
+
+bool account_group(const char *name, gid_t *out)
+{
+    struct account account;
+    if (!find_group(name, &account)) {
+        errno = errno != 0 ? errno : ENOENT;
+        return false;
+    }
+    *out = account.gid;
+    return true;
 }

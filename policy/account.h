@@ -4,6 +4,7 @@
 #ifndef METAWARD_POLICY_ACCOUNT_H
 #define METAWARD_POLICY_ACCOUNT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct account {
@@ -20,5 +21,8 @@ struct account {
  * @return 0, or STEP_USER or STEP_GROUP with errno set (ENOENT: unknown; EPERM: root, which is refused)
  */
 int account_resolve(const char *user, const char *group, struct account *out);
+
+/** A group's number, by name or number; root's is one too. @return false with errno set */
+bool account_group(const char *name, gid_t *out);
 
 #endif

@@ -18,6 +18,8 @@ static uint64_t pin_value(const struct policy_pin *pin)
 {
     if (pin->source == POLICY_ADDRESS)
         return COMPILE_ADDRESS;
+    if (pin->source == POLICY_FAMILY)
+        return COMPILE_FAMILY;
     return pin->source == POLICY_ADDRESS_LENGTH ? COMPILE_ADDRESS_LENGTH : pin->value;
 }
 
@@ -82,10 +84,11 @@ unsigned compile_patches(const struct filter *filter, struct filter_patch *patch
 {
     static const uint32_t stand_ins[] = {[PLACE_ADDRESS_HIGH] = (uint32_t)(COMPILE_ADDRESS >> 32),
                                          [PLACE_ADDRESS_LOW] = (uint32_t)COMPILE_ADDRESS,
-                                         [PLACE_ADDRESS_LENGTH] = COMPILE_ADDRESS_LENGTH};
+                                         [PLACE_ADDRESS_LENGTH] = COMPILE_ADDRESS_LENGTH,
+                                         [PLACE_FAMILY] = COMPILE_FAMILY};
     unsigned count = 0;
     for (uint16_t i = 0; i < filter->length; i++) {
-        for (unsigned place = 0; place <= PLACE_ADDRESS_LENGTH; place++) {
+        for (unsigned place = 0; place <= PLACE_FAMILY; place++) {
             if (filter->program[i].k == stand_ins[place] && count < most)
                 patches[count++] = (struct filter_patch){i, (uint16_t)place};
         }

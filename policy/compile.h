@@ -6,10 +6,11 @@
 
 #include "policy/filter.h"
 
-/* Stand for the address and its length in a compiled program, until filter_prepare() puts the real ones
- * there. */
+/* Stand for the address, its length and its family in a compiled program, until filter_prepare() puts the
+ * real ones there. */
 #define COMPILE_ADDRESS        0x6d65746177617264ULL
 #define COMPILE_ADDRESS_LENGTH 0x6c656e67U
+#define COMPILE_FAMILY         0x66616d69U
 
 /**
  * Compile a policy.

@@ -37,10 +37,30 @@ const unsigned long confine_namespaces =
     (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW)
 #endif
 
+#ifndef METAWARD_SANITIZED
+/* A file system that nobody else has, and nothing in it. */
+static int empty_tree(void)
+{
+    int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0)
+        return -1;
+    bool made = fsconfig(context, FSCONFIG_SET_STRING, "mode", "0555", 0) == 0 &&
+                fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+    int tree = made ? fsmount(context, FSMOUNT_CLOEXEC, ROOT_ATTRS) : -1;
+    int error = errno;
+    close(context);
+    errno = error;
+    return tree;
+}
+#endif
+
 int confine_tree(int directory)
 {
 #ifdef METAWARD_SANITIZED
     directory = AT_FDCWD; /* the parent's working directory is "/" */
+#else
+    if (directory < 0)
+        return empty_tree();
 #endif
     struct mount_attr narrow = {.attr_set = ROOT_ATTRS};
     int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ROOT_FLAGS);
@@ -100,6 +120,11 @@ static bool take_ids(uid_t uid, gid_t gid)
     return taken && !returned;
 }
 
+static bool place(int fd, int number)
+{
+    return fd == number ? fcntl(fd, F_SETFD, 0) == 0 : dup3(fd, number, 0) >= 0;
+}
+
 /* Exactly the nursery's descriptors, at their numbers; everything else is closed. */
 static bool place_descriptors(const struct confinement *confinement)
 {
@@ -107,14 +132,16 @@ static bool place_descriptors(const struct confinement *confinement)
     if (dup3(STDERR_FILENO, REPORT_FD, 0) < 0)
         return false;
 #endif
-    if (dup3(confinement->channel, CHANNEL_FD, 0) < 0 ||
-        dup3(confinement->executable, NURSERY_EXECUTABLE_FD, 0) < 0 || close(LOG_FD) != 0)
+    unsigned last = NURSERY_EXECUTABLE_FD;
+    if (!place(confinement->channel, CHANNEL_FD) || !place(confinement->executable, NURSERY_EXECUTABLE_FD) ||
+        close(LOG_FD) != 0)
+        return false;
+    if (confinement->reader != 0 && !place(confinement->reader, (int)(last = NURSERY_READER_FD)))
         return false;
 #ifdef METAWARD_SANITIZED
-    return close_range(NURSERY_EXECUTABLE_FD + 1, REPORT_FD - 1, 0) == 0 &&
-           close_range(REPORT_FD + 1, ~0U, 0) == 0;
+    return close_range(last + 1, REPORT_FD - 1, 0) == 0 && close_range(REPORT_FD + 1, ~0U, 0) == 0;
 #else
-    return close_range(NURSERY_EXECUTABLE_FD + 1, ~0U, 0) == 0;
+    return close_range(last + 1, ~0U, 0) == 0;
 #endif
 }
 
@@ -139,7 +166,8 @@ int confine_before_exec(struct confinement *confinement)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return STEP_NO_NEW_PRIVS;
 #ifdef METAWARD_SANITIZED
-    if (fchdir(confinement->directory) != 0) /* the root is the host's: the worker looks here */
+    if (confinement->directory >= 0 &&
+        fchdir(confinement->directory) != 0) /* the root is the host's: the worker looks here */
         return STEP_ROOT;
 #endif
     if (!place_descriptors(confinement))

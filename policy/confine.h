@@ -24,6 +24,10 @@
  *     Landlock       where the kernel has it: no file, no TCP, no abstract socket, no signal outside
  *     inventory      the descriptors are exactly the expected ones
  *     filter         the worker's
+ *
+ * The dialer of an agent over TCP comes by the same steps as the nursery, but keeps the network namespace.
+ * Its root, and then that of nursery and worker too, is a file system that holds nothing. Its own steps are
+ * "dumpable" to "filter"; Landlock leaves it one TCP port.
  */
 #ifndef METAWARD_POLICY_CONFINE_H
 #define METAWARD_POLICY_CONFINE_H
@@ -40,11 +44,12 @@ struct confinement {
     int root;           /* from confine_tree() */
     rlim_t descriptors; /* the most that a child may hold */
     int channel;        /* the child's end; CHANNEL_FD from step "descriptors" on */
-    int executable;     /* goes to its place in policy/descriptors.h */
-    int directory;      /* O_PATH: the agent's; only a sanitized child looks at it */
+    int executable;     /* goes to its place in policy/descriptors.h; the dialer closes it */
+    int reader;         /* O_PATH: the reader's executable, goes to its place as well; 0: none */
+    int directory;      /* O_PATH: the agent's, or -1; only a sanitized child looks at it */
 };
 
-/* The flags for the clone() that makes the nursery. */
+/* The flags for the clone() that makes the nursery; the dialer's are the same without CLONE_NEWNET. */
 extern const unsigned long confine_namespaces;
 
 /**
@@ -52,7 +57,7 @@ extern const unsigned long confine_namespaces;
  * nosuid, nodev, noexec, without symbolic links (Linux 5.12). It is the directory that is mounted, not the
  * socket, so a socket that the agent makes anew is found again. In the parent, before the clone.
  *
- * @param directory O_PATH descriptor
+ * @param directory O_PATH descriptor; -1: a file system of its own that holds nothing, with the same flags
  * @return a descriptor of the mount, close-on-exec; -1 with errno set
  */
 int confine_tree(int directory);

@@ -8,8 +8,14 @@
 #define LOG_FD     1 /* worker: SOCK_DGRAM, connected by the parent to the log */
 #define EPOLL_FD   2 /* worker: made by libevent before confinement */
 
+#define LINE_FD 3 /* worker of an agent over TCP: SOCK_SEQPACKET to the dialer (ipc/dial.h) */
+
+/* dialer; its channel is at CHANNEL_FD too */
+#define DIALER_LINE_FD 1 /* SOCK_SEQPACKET to the worker that is now */
+
 /* nursery: the worker's executable, opened by the parent at start; not where a new worker's descriptors go */
 #define NURSERY_EXECUTABLE_FD 2
+#define NURSERY_READER_FD     3 /* the reader's, only in the nursery of a host's proxy or of the host daemon */
 
 /* reader */
 #define READER_FILE_FD   0 /* the configuration, open for reading */

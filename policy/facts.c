@@ -85,7 +85,7 @@ const char *facts_status(pid_t pid, const struct facts *facts)
     return has_filters(status, facts->filters) ? NULL : "the number of system call filters is wrong";
 }
 
-static const char *namespaces_differ(pid_t pid)
+static const char *namespaces_differ(pid_t pid, bool own_network)
 {
     static const char *const kinds[][2] = {
         {"pid", "the PID namespace is ours"},   {"net", "the network namespace is ours"},
@@ -101,24 +101,27 @@ static const char *namespaces_differ(pid_t pid)
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kinds[i][0]);
         if (stat(path, &theirs) != 0)
             return "/proc/PID/ns can't be read";
-        if (mine.st_ino == theirs.st_ino && mine.st_dev == theirs.st_dev)
-            return kinds[i][1];
+        bool same = mine.st_ino == theirs.st_ino && mine.st_dev == theirs.st_dev;
+        if (own_network || strcmp(kinds[i][0], "net") != 0 ? same : !same)
+            return same ? kinds[i][1] : "the network namespace is not ours";
     }
     return NULL;
 }
 
-/* Does the entry of /proc/PID/fd name a descriptor that a worker has, of its kind? */
-static bool descriptor_expected(int directory, const char *name, unsigned *seen)
+/* Does the entry of /proc/PID/fd name one of the descriptors in `expected`, a bit for each, of its kind? */
+static bool descriptor_expected(int directory, const char *name, unsigned expected, unsigned *seen)
 {
-    static const char *const kinds[] = {
-        [CHANNEL_FD] = "socket:[", [LOG_FD] = "socket:[", [EPOLL_FD] = "anon_inode:[eventpoll]"};
+    static const char *const kinds[] = {[CHANNEL_FD] = "socket:[",
+                                        [LOG_FD] = "socket:[",
+                                        [EPOLL_FD] = "anon_inode:[eventpoll]",
+                                        [LINE_FD] = "socket:["};
     char target[64] = "";
     unsigned fd = (unsigned)(name[0] - '0');
 #ifdef METAWARD_SANITIZED
     if (strcmp(name, REPORT_FD_NAME) == 0)
         return true;
 #endif
-    if (name[1] != '\0' || fd >= sizeof(kinds) / sizeof(kinds[0]))
+    if (name[1] != '\0' || fd >= sizeof(kinds) / sizeof(kinds[0]) || (expected & 1U << fd) == 0)
         return false;
     if (readlinkat(directory, name, target, sizeof(target) - 1) < 0)
         return false;
@@ -126,7 +129,7 @@ static bool descriptor_expected(int directory, const char *name, unsigned *seen)
     return strncmp(target, kinds[fd], strlen(kinds[fd])) == 0;
 }
 
-static const char *descriptors_exact(pid_t pid)
+static const char *descriptors_exact(pid_t pid, unsigned expected)
 {
     char path[40], entries[2048];
     unsigned seen = 0;
@@ -139,19 +142,23 @@ static const char *descriptors_exact(pid_t pid)
     while (wrong == NULL && (length = getdents64(directory, entries, sizeof(entries))) > 0) {
         for (ssize_t at = 0; wrong == NULL && at < length;) {
             const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
-            if (entry->d_name[0] != '.' && !descriptor_expected(directory, entry->d_name, &seen))
+            if (entry->d_name[0] != '.' && !descriptor_expected(directory, entry->d_name, expected, &seen))
                 wrong = "it holds a descriptor that it should not";
             at += entry->d_reclen;
         }
     }
     close(directory);
-    if (wrong == NULL && seen != ((1U << CHANNEL_FD) | (1U << LOG_FD) | (1U << EPOLL_FD)))
+    if (wrong == NULL && seen != expected)
         wrong = "it lacks one of its descriptors";
     return wrong;
 }
 
-const char *facts_surroundings(pid_t pid)
+const char *facts_surroundings(pid_t pid, enum facts_kind kind)
 {
-    const char *wrong = namespaces_differ(pid);
-    return wrong != NULL ? wrong : descriptors_exact(pid);
+    static const unsigned descriptors[] = {[FACTS_WORKER] = 1U << CHANNEL_FD | 1U << LOG_FD | 1U << EPOLL_FD,
+                                           [FACTS_WORKER_DIALED] = 1U << CHANNEL_FD | 1U << LOG_FD |
+                                                                   1U << EPOLL_FD | 1U << LINE_FD,
+                                           [FACTS_DIALER] = 1U << CHANNEL_FD};
+    const char *wrong = namespaces_differ(pid, kind != FACTS_DIALER);
+    return wrong != NULL ? wrong : descriptors_exact(pid, descriptors[kind]);
 }

@@ -32,14 +32,19 @@ int facts_filters(void);
  */
 const char *facts_status(pid_t pid, const struct facts *facts);
 
+/* Of whom. */
+enum facts_kind { FACTS_WORKER, FACTS_WORKER_DIALED, FACTS_DIALER };
+
 /**
- * Compare /proc/PID/ns and /proc/PID/fd of a worker that is ready and has no listener yet: its PID, network,
- * mount, IPC, UTS and cgroup namespaces are not ours, its descriptors are exactly channel, log and epoll.
- * Reading these takes CAP_SYS_PTRACE, so the parent does it for the first worker, before it drops its own
- * power; later ones come from the same nursery, whose filter allows no change of namespace.
+ * Compare /proc/PID/ns and /proc/PID/fd of a child that is ready and has nothing handed over yet: its PID,
+ * network, mount, IPC, UTS and cgroup namespaces are not ours, but for the dialer's network, which is; its
+ * descriptors are exactly the channel and, of a worker, log, epoll and the line to the dialer where there is
+ * one. Reading these takes CAP_SYS_PTRACE, so the parent does it for the dialer and the first worker, before
+ * it drops its own power; later workers come from the same nursery, whose filter allows no change of
+ * namespace.
  *
  * @return as facts_status()
  */
-const char *facts_surroundings(pid_t pid);
+const char *facts_surroundings(pid_t pid, enum facts_kind kind);
 
 #endif

@@ -13,6 +13,8 @@ static uint32_t value_of(uint16_t place, const struct policy_values *values)
     uint64_t address = (uint64_t)(uintptr_t)values->address;
     if (place == PLACE_ADDRESS_HIGH)
         return (uint32_t)(address >> 32);
+    if (place == PLACE_FAMILY)
+        return values->family;
     return place == PLACE_ADDRESS_LOW ? (uint32_t)address : values->address_length;
 }
 
@@ -27,7 +29,7 @@ void filter_prepare(enum policy_role role, const struct policy_values *values, s
 
 bool filter_load(enum policy_role role, const struct policy_values *values)
 {
-    struct filter filter;
+    static struct filter filter; /* not on the stack, whose pages would stay */
     filter_prepare(role, values, &filter);
     struct sock_fprog program = {.len = filter.length, .filter = filter.program};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;

@@ -17,7 +17,7 @@
 #define FILTER_INSTRUCTIONS_MAX 1024
 
 /* Where a program has a place for a run-time value. */
-enum filter_place { PLACE_ADDRESS_HIGH, PLACE_ADDRESS_LOW, PLACE_ADDRESS_LENGTH };
+enum filter_place { PLACE_ADDRESS_HIGH, PLACE_ADDRESS_LOW, PLACE_ADDRESS_LENGTH, PLACE_FAMILY };
 
 struct filter_patch {
     uint16_t instruction; /* its operand is replaced */

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #ifndef IPV6_FREEBIND
@@ -35,6 +36,8 @@ static const struct policy_line lines[] = {
            INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK), INT(2, 0)),
     PINNED(socketpair, "a new worker's log, where that is stderr", INT(0, AF_UNIX),
            INT(1, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK), INT(2, 0)),
+    PINNED(socketpair, "a channel for a reader, who waits where it has no room", INT(0, AF_UNIX),
+           INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC), INT(2, 0)),
     PINNED(socket, "a new worker's log, where that is syslog", INT(0, AF_UNIX),
            INT(1, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK), INT(2, 0)),
     PINNED(connect, "the log again after its daemon was restarted", ADDRESS(1), ADDRESS_LEN(2)),
@@ -43,10 +46,11 @@ static const struct policy_line lines[] = {
     /* namespaces */
     PINNED(setns, "into a network's namespace, and back", INT(1, CLONE_NEWNET)),
     PINNED(ioctl, "is it a network namespace", INT(1, NS_GET_NSTYPE)),
-    PINNED(openat, "a namespace's name; /proc/PID/status of a new worker; to read only", INT(0, AT_FDCWD),
-           BITS(2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH, 0)),
+    PINNED(openat, "a namespace's name; files of networks; /proc/PID/status of a new worker; to read only",
+           INT(0, AT_FDCWD), BITS(2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH, 0)),
     BARE(read, "that status; which names came and went"),
-    BARE(newfstatat, "what a name stands for now; is the pid file still ours"),
+    BARE(getdents64, "which files there are of networks"),
+    BARE(newfstatat, "what a name stands for now"),
     PINNED(inotify_add_watch, "the directory of names, where it was not there before",
            INT(2, NETNS_NAMES_WATCH)),
     /* listeners */
@@ -57,6 +61,16 @@ static const struct policy_line lines[] = {
     PINNED(socket, "the number of an interface", INT(0, AF_UNIX), INT(1, SOCK_DGRAM | SOCK_CLOEXEC),
            INT(2, 0)),
     PINNED(ioctl, "the number of an interface", INT(1, SIOCGIFINDEX)),
+    /* the control socket, and what workers count */
+    PINNED(accept4, "a client of the control socket", INT(3, SOCK_NONBLOCK | SOCK_CLOEXEC)),
+    PINNED(getsockopt, "who the client is", INT(1, SOL_SOCKET), INT(2, SO_PEERCRED)),
+    PINNED(getsockopt, "which groups the client is in", INT(1, SOL_SOCKET), INT(2, SO_PEERGROUPS)),
+    PINNED(memfd_create, "memory in which a new worker counts", INT(1, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+    PINNED(fcntl, "its size is fixed", INT(1, F_ADD_SEALS),
+           INT(2, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)),
+    BARE(ftruncate, "as large as its networks need"),
+    BARE(pread64, "what a worker has counted"),
+    /* how messages come */
     PINNED(setsockopt, "have the kernel tell who sent a message", INT(1, SOL_SOCKET), INT(2, SO_PASSCRED)),
     PINNED(setsockopt, "a listener", INT(1, SOL_SOCKET), INT(2, SO_REUSEADDR)),
     PINNED(setsockopt, "a listener of one interface", INT(1, SOL_SOCKET), INT(2, SO_BINDTODEVICE)),
@@ -70,8 +84,6 @@ static const struct policy_line lines[] = {
     BARE(close, "sockets, namespaces, channels"),
     BARE_UNUSED(clock_gettime, "when something is due",
                 "answered by the vDSO where the clock source allows, without a system call"),
-    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
-    BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
 

@@ -186,7 +186,7 @@ enum host_files_progress host_files_receive(struct host_files *files)
 {
     struct packet_beside beside;
     if (!files->waiting)
-        return drop_reader(files, "the reader ended");
+        return HOST_FILES_DONE;
     ssize_t length = packet_receive(files->channel, &reading, sizeof(reading), &beside);
     if (length < 0)
         return errno == EAGAIN ? HOST_FILES_WAIT : drop_reader(files, "the reader can't be heard");

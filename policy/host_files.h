@@ -6,6 +6,9 @@
  * may be the caller's child or the nursery's. One that ends, says what no file leads to, or takes too long is
  * not asked again; the file is tried once more with a fresh reader, unless it was the first that this one
  * got: then the file has failed. So no file takes another one with it, whatever is in it.
+ *
+ * Under a filter this needs open() of a path to read (as openat() at AT_FDCWD), fstat() (as newfstatat()),
+ * getdents64(), close(), and sendmsg() and recvmsg() as ipc/packet.h has them.
  */
 #ifndef METAWARD_POLICY_HOST_FILES_H
 #define METAWARD_POLICY_HOST_FILES_H

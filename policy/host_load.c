@@ -39,6 +39,8 @@ static enum host_files_progress drive(struct host_files *files, int channel)
 int host_files_run(struct host_files *files)
 {
     enum host_files_progress progress = HOST_FILES_READER;
+    if (geteuid() != 0) /* a reader's power can't be taken from it */
+        return report_failed(STEP_PRIVILEGE, EPERM, "");
     while (progress == HOST_FILES_READER) {
         struct reader_process reader;
         int status;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,9 +18,9 @@
 
 #define LAST_MS 1000 /* how long the end waits for the nursery's */
 
-static int child(struct confinement *confinement, const char *name)
+static int child(struct confinement *confinement, const char *role, const char *name)
 {
-    char *const arguments[] = {"metaward-worker", "nursery", (char *)(uintptr_t)name, NULL};
+    char *const arguments[] = {"metaward-worker", (char *)(uintptr_t)role, (char *)(uintptr_t)name, NULL};
     char *const environment[] = {NULL};
     struct channel channel;
     struct message failed;
@@ -36,19 +37,34 @@ static int child(struct confinement *confinement, const char *name)
     return step;
 }
 
-pid_t launch_nursery(struct confinement *confinement, const char *name)
+static pid_t launch(struct confinement *confinement, unsigned long namespaces, const char *role,
+                    const char *name)
 {
     confinement->root = confine_tree(confinement->directory);
     if (confinement->root < 0)
         return -1;
     /* The C library's fork() can make no namespaces; nothing in this process needs its handlers. */
-    long pid = syscall(SYS_clone, confine_namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    long pid = syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0)
-        _exit(child(confinement, name));
+        _exit(child(confinement, role, name));
     int error = errno;
     close(confinement->root);
     errno = error;
     return (pid_t)pid;
+}
+
+pid_t launch_nursery(struct confinement *confinement, const char *name)
+{
+    static const char *const roles[2][2] = {{"nursery", "nursery-host"},
+                                            {"nursery-dialed", "nursery-reload"}};
+    return launch(confinement, confine_namespaces,
+                  roles[confinement->directory < 0][confinement->reader != 0], name);
+}
+
+pid_t launch_dialer(struct confinement *confinement, const char *name)
+{
+    confinement->reader = 0;
+    return launch(confinement, confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer", name);
 }
 
 const char *launch_confirm(pid_t nursery, const struct facts *facts)
@@ -58,11 +74,13 @@ const char *launch_confirm(pid_t nursery, const struct facts *facts)
     return facts_status(nursery, &expected);
 }
 
-void launch_end(int channel, pid_t nursery)
+void launch_end(int channel, pid_t pid)
 {
+    if (pid <= 0)
+        return;
     int64_t until = clock_now() + LAST_MS;
     close(channel);
-    while (waitpid(nursery, NULL, WNOHANG) == 0 && clock_now() < until) {
+    while (waitpid(pid, NULL, WNOHANG) == 0 && clock_now() < until) {
         struct timespec pause = {.tv_nsec = 1000000};
         sigset_t none;
         sigemptyset(&none);

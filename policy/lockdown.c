@@ -23,11 +23,22 @@ bool confine_no_new_privs(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-int confine_worker(void)
+/* Steps "dumpable" to "Landlock". */
+static int confine_last(uint16_t port)
 {
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
     if (!confine_limit(RLIMIT_NPROC, 0))
         return STEP_LIMITS;
-    return landlock_apply() ? 0 : STEP_LANDLOCK;
+    return landlock_apply(port) ? 0 : STEP_LANDLOCK;
+}
+
+int confine_worker(void)
+{
+    return confine_last(0);
+}
+
+int confine_dialer(uint16_t port)
+{
+    return confine_last(port);
 }

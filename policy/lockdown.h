@@ -1,5 +1,6 @@
 /*
- * The worker's last steps before its filter: dumpable, limits, Landlock. confine.h has the whole order.
+ * The last steps of a worker and of the dialer before their filters: dumpable, limits, Landlock. confine.h
+ * has the whole order.
  */
 #ifndef METAWARD_POLICY_LOCKDOWN_H
 #define METAWARD_POLICY_LOCKDOWN_H
@@ -7,6 +8,7 @@
 #include "ipc/steps.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 /** Set soft and hard limit. @return false with errno set */
@@ -26,5 +28,12 @@ bool confine_no_new_privs(void);
  * @return 0, or the step that failed (enum step) with errno set
  */
 int confine_worker(void);
+
+/**
+ * The same in the dialer.
+ *
+ * @param port the one TCP port that it may connect to
+ */
+int confine_dialer(uint16_t port);
 
 #endif

@@ -4,7 +4,8 @@
  * The nursery reads nothing but the parent's messages. A filter is inherited and can only be narrowed, so
  * this one must contain the worker's calls and those of its start: the loader's part of a static executable,
  * reserving memory, Landlock, limits, its own filter. Opening files, changing identity, entering or making
- * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte.
+ * namespaces, tracing, and every socket but a UNIX one are already gone, before a guest's first byte. Where
+ * the agent is reached over TCP, by the dialer, it has no socket and no connect() at all.
  */
 #include "policy/descriptors.h"
 #include "policy/table.h"
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const struct policy_line lines[] = {
     /* the nursery's own */
@@ -52,9 +54,6 @@ static const struct policy_line lines[] = {
     PINNED(prctl, "a worker's start: not dumpable", INT(0, PR_SET_DUMPABLE), NONE(1)),
     BARE(landlock_create_ruleset, "a worker's start: Landlock"),
     BARE(landlock_restrict_self, "a worker's start: Landlock"),
-    {.number = SYS_mseal,
-     .name = "mseal",
-     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
     PINNED(seccomp, "a worker's start: its own filter", INT(0, SECCOMP_SET_MODE_FILTER), INT(1, 0)),
     /* the worker's calls; its own filter pins them more closely */
     BARE(epoll_wait, "for the worker"),
@@ -62,9 +61,6 @@ static const struct policy_line lines[] = {
     BARE(recvfrom, "for the worker"),
     BARE(sendto, "for the worker and for the nursery's reports"),
     BARE(accept4, "for the worker"),
-    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
-           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
-    BARE(connect, "for the worker"),
     PINNED(shutdown, "for the worker", INT(1, SHUT_WR)),
     BARE(close, "for the worker and the nursery"),
     PINNED(recvmsg, "the parent's orders, for both", INT(0, CHANNEL_FD),
@@ -74,6 +70,55 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "for the worker and the nursery"),
 };
 
+static const struct policy_line by_socket[] = {
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+};
+
+static const struct policy_line by_dialer[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+};
+
+/* A host's proxy: its configuration is read again by a reader that the nursery starts. */
+static const struct policy_line by_dialer_with_reader[] = {
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
+    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
+    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+#ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
+    PINNED(read, "for the reader: the configuration", INT(0, READER_FILE_FD)),
+#endif
+};
+
+/* The host daemon: its files are read again by a reader that the nursery starts, which gets them one by one.
+ */
+static const struct policy_line by_socket_with_reader[] = {
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
+    BARE(connect, "for the worker"),
+    {.number = SYS_mseal,
+     .name = "mseal",
+     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
+    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
+    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+    PINNED(recvmsg, "for the reader: the next file", INT(0, READER_ANSWER_FD), INT(2, MSG_CMSG_CLOEXEC)),
+#ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
+    PINNED(read, "for the reader: its text", INT(0, READER_NEXT_FD)),
+#endif
+};
+
 /* The sanitizers' runtimes start their own way in a worker that a sanitized nursery forks. */
 MORE_WHERE_SANITIZED(DELTA(openat), DELTA(open), DELTA(mremap), DELTA(read), DELTA(lseek), DELTA(newfstatat));
-POLICY(nursery, lines);
+POLICY_BY(nursery, lines, by_socket);
+POLICY_BY(nursery_dialed, lines, by_dialer);
+POLICY_BY(nursery_reload, lines, by_dialer_with_reader);
+POLICY_BY(nursery_host, lines, by_socket_with_reader);

@@ -39,5 +39,15 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "the end"),
 };
 
+/* A host's proxy: SIGHUP has the configuration read again. */
+static const struct policy_line for_reload[] = {
+    PINNED(openat, "the configuration, to hand it to a reader", INT(0, AT_FDCWD),
+           INT(2, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)),
+    PINNED(newfstatat, "is it a regular file, and not too large", INT(3, AT_EMPTY_PATH)),
+    PINNED(socketpair, "a channel for a reader, which may wait for room in it", INT(0, AF_UNIX),
+           INT(1, SOCK_SEQPACKET | SOCK_CLOEXEC), INT(2, 0)),
+};
+
 MORE_WHERE_SANITIZED(DELTA(open), DELTA(readlink), DELTA(madvise), DELTA(mmap), DELTA(prctl), DELTA(lseek));
 POLICY(parent, lines);
+POLICY_BY(parent_reload, lines, for_reload);

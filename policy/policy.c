@@ -16,12 +16,15 @@ const struct policy *policy_of(enum policy_role role)
 
 size_t policy_length(const struct policy *policy)
 {
-    return policy->count + policy->more_count;
+    return policy->count + policy->way_count + policy->more_count;
 }
 
 const struct policy_line *policy_at(const struct policy *policy, size_t i)
 {
-    return i < policy->count ? &policy->lines[i] : &policy->more[i - policy->count];
+    if (i < policy->count)
+        return &policy->lines[i];
+    i -= policy->count;
+    return i < policy->way_count ? &policy->way[i] : &policy->more[i - policy->way_count];
 }
 
 size_t policy_allowed(const struct policy *policy)

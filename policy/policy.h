@@ -33,7 +33,7 @@ enum policy_action {
 };
 
 /* Where a pinned value comes from: the table, or something known only once the process runs. */
-enum policy_source { POLICY_CONSTANT = 0, POLICY_ADDRESS, POLICY_ADDRESS_LENGTH };
+enum policy_source { POLICY_CONSTANT = 0, POLICY_ADDRESS, POLICY_ADDRESS_LENGTH, POLICY_FAMILY };
 
 struct policy_pin {
     uint8_t argument; /* 0 to 5 */
@@ -59,14 +59,18 @@ struct policy {
     const char *name; /* "worker" */
     const struct policy_line *lines;
     size_t count;
+    const struct policy_line *way; /* how the agent is reached; what differs between roles of one kind */
+    size_t way_count;
     const struct policy_line *more; /* the sanitizers' delta; empty in a normal build */
     size_t more_count;
 };
 
-/* Values for POLICY_ADDRESS and POLICY_ADDRESS_LENGTH: the one address that connect() may be given. */
+/* Values for POLICY_ADDRESS, POLICY_ADDRESS_LENGTH and POLICY_FAMILY: the one address that connect() may be
+ * given, and the one kind of socket for it. */
 struct policy_values {
     const void *address;
     uint32_t address_length;
+    uint32_t family;
 };
 
 /** The policy of a role; never NULL for a valid role. */

@@ -77,7 +77,9 @@ void policy_print(FILE *out, bool json)
                  "  CAP_SYS_ADMIN         setns() into a network's namespace\n"
                  "  CAP_NET_BIND_SERVICE  bind() to port 80 in there\n"
                  "namespaces of nursery and worker: pid net mnt ipc uts cgroup, all empty\n"
-                 "root of nursery and worker: the directory of the agent's socket, ro nosuid nodev noexec\n");
+                 "root of nursery and worker: the directory of the agent's socket, ro nosuid nodev noexec\n"
+                 "namespaces of the dialer: pid mnt ipc uts cgroup, all empty; the network is the host's\n"
+                 "root of the dialer, and of nursery and worker beside one: empty, ro nosuid nodev noexec\n");
     if (policy_delta() != NULL)
         fprintf(out, "delta: %s\n", policy_delta());
 }

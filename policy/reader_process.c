@@ -24,10 +24,11 @@ static int become_reader(int executable, int file, int channel)
 {
     char *const arguments[] = {"metaward-reader", NULL};
     char *const environment[] = {NULL};
+    int null =
+        open("/dev/null", O_RDWR | O_CLOEXEC); /* first: it may be a number beyond the reader's limit */
     int step = confine_helper();
     if (step != 0)
         return step;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup3(file < 0 ? channel : file, READER_FILE_FD, 0) < 0 ||
         dup3(channel, READER_ANSWER_FD, 0) < 0 || dup3(null, STDERR_FILENO, 0) < 0)
         return STEP_DESCRIPTORS;

@@ -30,6 +30,11 @@
         .argument = (n), .source = POLICY_ADDRESS_LENGTH, .mask = 0xffffffffU, .text = "its length"          \
     }
 
+#define FAMILY(n)                                                                                            \
+    {                                                                                                        \
+        .argument = (n), .source = POLICY_FAMILY, .mask = 0xffffffffU, .text = "the pinned address's family" \
+    }
+
 #define COUNT_PINS(...) (sizeof((struct policy_pin[]){__VA_ARGS__}) / sizeof(struct policy_pin))
 
 #define BARE(call, reason)                                                                                   \
@@ -66,6 +71,10 @@
         }                                                                                                    \
     }
 
+/* Lines and their number, for struct policy. */
+#define LINES(table) table, sizeof(table) / sizeof((table)[0])
+#define NO_LINES     NULL, 0
+
 /* Calls of sanitized builds only. What every process needs there, its runtimes' start, shadow memory and
  * reports, stands here once; what one process needs besides is said with its policy. */
 #ifdef METAWARD_SANITIZED
@@ -77,13 +86,15 @@
     DELTA(getpid), DELTA(gettid), DELTA(tgkill), DELTA(rt_sigprocmask), DELTA(rt_sigaction),                 \
         DELTA(sigaltstack), DELTA(sched_yield), DELTA(futex), DELTA(munmap)
 #define MORE_WHERE_SANITIZED(...) static const struct policy_line more[] = {DELTA_OF_ALL, __VA_ARGS__}
-#define MORE                      more, sizeof(more) / sizeof(more[0])
+#define MORE                      LINES(more)
 #else
 #define MORE_WHERE_SANITIZED(...) _Static_assert(true, "the shipped policy has no further lines")
-#define MORE                      NULL, 0
+#define MORE                      NO_LINES
 #endif
-#define POLICY(role, lines)                                                                                  \
-    const struct policy policy_##role = {#role, lines, sizeof(lines) / sizeof((lines)[0]), MORE}
+#define POLICY(role, lines) const struct policy policy_##role = {#role, LINES(lines), NO_LINES, MORE}
+/* Of two roles that reach the agent in different ways. */
+#define POLICY_BY(role, lines, way)                                                                          \
+    const struct policy policy_##role = {#role, LINES(lines), LINES(way), MORE}
 
 /* Linux 6.10; not in every libc's list of numbers. */
 #ifndef SYS_mseal

@@ -8,8 +8,11 @@
 #include "ipc/frontend.h"
 
 #include "ipc/haproxy_options.h"
+#include "ipc/inherited.h"
+#include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "policy/reload.h"
 #include "priv/lease/enter.h"
 #include "priv/reading.h"
 #include "priv/supervise.h"
@@ -65,6 +68,9 @@ static int read_file(const struct haproxy_options *options, struct config *confi
     }
     if (options->check)
         return options->quiet || say("Configuration file is valid\n") ? 0 : STEP_CONFIGURATION;
+    if (reading.config.host_proxy)
+        reload_allow(options->file, &reading.config);
+    instances_commit();
     *config = reading.config;
     merge(options, config);
     return -1;
@@ -85,11 +91,13 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
         *status = STEP_USAGE;
         return false;
     }
-    *status = read_file(&options, config);
+    *status = inherited_absolute(options.file, sizeof(options.file))
+                  ? read_file(&options, config)
+                  : report_failed(STEP_CONFIGURATION, ENOTDIR, options.file);
     if (*status >= 0)
         return false;
     tell_old(&options);
-    *status = geteuid() == 0 ? lease_enter(config, argv) : 0;
+    *status = geteuid() == 0 && !config->host_proxy ? lease_enter(config, argv) : 0;
     return *status == 0;
 }
 

@@ -14,6 +14,7 @@
 #include "ipc/steps.h"
 #include "policy/account.h"
 #include "policy/policy.h"
+#include "policy/reload.h"
 #include "policy/trusted.h"
 #include "priv/supervise.h"
 
@@ -38,6 +39,7 @@ static int write_pid(void)
 static int prepare(void)
 {
     static const char worker[] = METAWARD_LIBEXECDIR "/metaward-worker";
+    static const char reader[] = METAWARD_LIBEXECDIR "/metaward-reader";
     int step = account_resolve(config.user, config.group, &prepared.account);
     if (step != 0)
         return report_failed(step, errno, prepared.account.subject);
@@ -45,9 +47,9 @@ static int prepare(void)
     prepared.executable = trusted_executable(worker);
     if (prepared.executable < 0)
         return report_failed(STEP_WORKER_EXECUTABLE, errno, worker);
+    if (reload_allowed() && (prepared.reader = trusted_executable(reader)) < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, reader);
     step = resolve_agent(&config, &prepared.agent);
-    if (step == 0 && settings_dialed(&config.worker))
-        step = report_failed(STEP_RESOLVE, ENOSYS, "");
     if (step == 0)
         step = prepare_listeners(&config, &prepared);
     return step;

@@ -15,6 +15,7 @@
 struct prepared {
     struct account account;
     int executable; /* O_PATH: metaward-worker */
+    int reader;     /* O_PATH: metaward-reader, where the configuration can be read again; else 0 */
     struct agent_place agent;
     int listeners[CONFIG_LISTENERS_MAX];
 };
@@ -28,6 +29,7 @@ static inline struct confinement prepare_confinement(const struct config *config
                                 .descriptors = settings_descriptors(&config->worker),
                                 .channel = end,
                                 .executable = prepared->executable,
+                                .reader = prepared->reader,
                                 .directory = prepared->agent.directory};
 }
 

@@ -4,13 +4,17 @@
 #include "priv/supervise.h"
 
 #include "ipc/clock.h"
+#include "ipc/instances.h"
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
+#include "policy/agent_access.h"
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
 #include "policy/lockdown.h"
+#include "policy/reload.h"
+#include "policy/switchboard.h"
 #include "priv/worker.h"
 
 #include <errno.h>
@@ -20,10 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKER_SLOT   0
-#define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
+#define WORKER_SLOT       0
+#define START_MOST_MS     10000 /* a nursery that is not ready by then hangs */
+#define INSTANCES_MOST_MS 1000  /* for a worker to take all instances */
 
-enum { POLL_NURSERY, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_COUNT };
+enum { POLL_NURSERY, POLL_DIALER, POLL_WORKER, POLL_RELAY, POLL_REPORT, POLL_READER, POLL_COUNT };
 
 static struct {
     const struct config *config;
@@ -32,8 +37,8 @@ static struct {
     struct facts facts;
     struct worker_owner owner;
     struct worker worker;
-    struct channel nursery;
-    pid_t nursery_pid; /* 0: none */
+    struct channel nursery, dialer; /* dialer.fd -1: there is none */
+    pid_t nursery_pid, dialer_pid;  /* 0: none */
     uint32_t nursery_phase;
     int64_t nursery_due; /* when it must be ready; 0: it is */
     bool ending;
@@ -42,6 +47,10 @@ static struct {
 static int on_nursery_message(const struct message *message)
 {
     int step;
+    if (reload_allowed() && message->slot == RELOAD_SLOT) {
+        reload_ended(message->type == MSG_EXITED ? 0 : message->status);
+        return 0;
+    }
     switch ((enum message_type)message->type) {
     case MSG_NURSERY_READY:
         self.nursery_phase = PHASE_PARENT_NURSERY;
@@ -70,20 +79,36 @@ static bool hand_over(struct worker *worker)
         if (channel_send(&worker->channel, &message, &self.prepared->listeners[i]) != CHANNEL_OK)
             return false;
     }
-    return true;
+    return !reload_allowed() || instances_send(&worker->channel, INSTANCES_MOST_MS);
+}
+
+/* SIGHUP: a worker that was handed a table already gets the new one, any other finds it when its turn comes.
+ */
+static int reload(void)
+{
+    if (!self.owner.settled || self.worker.draining || !reload_turn(&self.nursery) ||
+        self.worker.channel.fd < 0 || self.worker.phase == PHASE_PARENT_WORKER_START ||
+        instances_send(&self.worker.channel, INSTANCES_MOST_MS))
+        return 0;
+    return worker_distrust(&self.worker, "it takes no instances");
 }
 
 /* The first worker serves: write the pid file, and give up every capability and most system calls. */
 static int settle(struct worker *worker)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     if (worker->ever_served)
         return 0;
     int step = self.milestones->serving();
     if (step != 0)
         return step;
     self.owner.settled = true;
+    struct agent_obstacle obstacle;
+    bool forbidden = agent_forbidden(self.prepared->agent.directory, self.config->backend,
+                                     &self.prepared->account, &obstacle);
     close(self.prepared->executable);
+    if (self.prepared->reader > 0)
+        close(self.prepared->reader);
     close(self.prepared->agent.directory);
     step = confine_parent();
     if (step != 0)
@@ -95,7 +120,12 @@ static int settle(struct worker *worker)
     if (step != 0)
         return step;
     report_open(&self.config->worker);
-    if (!filter_load(POLICY_PARENT, &values))
+    if (forbidden)
+        report_event("event=agent-socket-forbidden path=%s by=%s uid=%u owner=%u:%u mode=%04o",
+                     self.config->backend, obstacle.directory ? "its-directory" : "itself",
+                     (unsigned)self.prepared->account.uid, (unsigned)obstacle.uid, (unsigned)obstacle.gid,
+                     (unsigned)obstacle.mode);
+    if (!filter_load(reload_allowed() ? POLICY_PARENT_RELOAD : POLICY_PARENT, &values))
         return report_failed(STEP_FILTER, errno, "parent");
     return self.milestones->confined(0);
 }
@@ -139,9 +169,11 @@ static void drain(void)
 static int turn(void)
 {
     struct pollfd polled[POLL_COUNT] = {[POLL_NURSERY] = {.fd = self.nursery.fd, .events = POLLIN},
+                                        [POLL_DIALER] = {.fd = self.dialer.fd, .events = POLLIN},
                                         [POLL_WORKER] = {.fd = self.worker.channel.fd, .events = POLLIN},
                                         [POLL_RELAY] = {.fd = self.worker.log.relay, .events = POLLIN},
-                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT}};
+                                        [POLL_REPORT] = {.fd = report_waits_for(), .events = POLLOUT},
+                                        [POLL_READER] = {.fd = reload_waits_for(), .events = POLLIN}};
     if (self.worker.log.waits)
         polled[POLL_RELAY] = (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
@@ -149,6 +181,8 @@ static int turn(void)
     int64_t now = clock_now(), next = self.nursery_due;
     if (next == 0)
         next = worker_next_due(&self.worker);
+    if (reload_due() != 0 && (next == 0 || reload_due() < next))
+        next = reload_due();
     int64_t left = next > now ? next - now : 0;
     struct timespec pause = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
     int ready = ppoll(polled, POLL_COUNT, next != 0 ? &pause : NULL, &none);
@@ -161,10 +195,29 @@ static int turn(void)
     (void)report_flush();
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
-    int step = worker_receive(&self.worker);
+    int step = self.dialer.fd >= 0 ? switchboard_receive(&self.dialer) : 0;
+    if (step == 0)
+        step = worker_receive(&self.worker);
     if (step == 0)
         step = receive_nursery();
+    if (step == 0)
+        step = reload();
     return step != 0 ? step : due(clock_now());
+}
+
+static int begin_dialer(void)
+{
+    int ends[2];
+    if (!channel_pair(ends))
+        return report_failed(STEP_CHANNEL, errno, "dialer");
+    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
+    self.dialer_pid = launch_dialer(&confinement, network_word(&self.config->network));
+    if (self.dialer_pid < 0)
+        return report_failed(STEP_START_DIALER, errno, "");
+    close(ends[1]);
+    channel_begin(&self.dialer, ends[0]);
+    self.owner.dialer = &self.dialer;
+    return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
@@ -183,7 +236,11 @@ static int begin(void)
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
     if (step != 0)
         return step;
-    if (!signals_hold() || !channel_pair(ends))
+    if (!signals_hold() || (reload_allowed() && !signals_hold_reload()))
+        return report_failed(STEP_CHANNEL, errno, "nursery");
+    if (settings_dialed(&self.config->worker) && (step = begin_dialer()) != 0)
+        return step;
+    if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
     self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
@@ -202,11 +259,12 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     self.config = config;
     self.prepared = prepared;
     self.milestones = milestones;
+    self.dialer.fd = -1;
     int step = begin();
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
-    if (self.nursery_pid > 0)
-        launch_end(self.nursery.fd, self.nursery_pid);
+    launch_end(self.nursery.fd, self.nursery_pid);
+    launch_end(self.dialer.fd, self.dialer_pid);
     if (self.worker.log.relay >= 0)
         logsocket_relay(&self.worker.log);
     return step;

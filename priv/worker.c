@@ -6,6 +6,7 @@
 #include "ipc/clock.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
+#include "policy/switchboard.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -41,12 +42,12 @@ static bool tell(struct worker *worker, enum message_type type)
     message_begin(&message, type);
     if (type == MSG_SETTINGS)
         message.body.settings = *worker->owner->settings;
-    return channel_send(&worker->channel, &message, NULL) == CHANNEL_OK;
+    return channel_send(&worker->channel, &message, &worker->counters) == CHANNEL_OK;
 }
 
 int worker_begin(struct worker *worker, const struct worker_owner *owner, uint16_t slot)
 {
-    *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot};
+    *worker = (struct worker){.owner = owner, .channel.fd = -1, .slot = slot, .counters = -1};
     worker->log = (struct logsocket){.target = owner->settings->log_target, .relay = -1};
     bool good = owner->log_apart || logsocket_open(owner->settings->log_target, &worker->log);
     return good ? 0 : report_failed(STEP_LOG, errno, "");
@@ -85,7 +86,9 @@ int worker_start(struct worker *worker)
     worker->due = worker->started_at + START_MOST_MS;
     bool spawned = tell_nursery(worker, MSG_SPAWN, (const int[]){ends[1], log});
     int error = errno;
-    bool told = spawned && tell(worker, MSG_SETTINGS);
+    bool told =
+        spawned && (worker->counters < 0 || tell(worker, MSG_COUNTERS)) && tell(worker, MSG_SETTINGS) &&
+        (worker->owner->dialer == NULL || switchboard_connect(worker->owner->dialer, &worker->channel));
     close(ends[1]);
     close(log);
     if (spawned)
@@ -114,7 +117,7 @@ int worker_distrust(struct worker *worker, const char *why)
 int worker_ended(struct worker *worker, int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    int step = code >= STEP_DESCRIPTORS && code <= STEP_READER ? code : STEP_WORKER_DIED;
+    int step = code >= STEP_DESCRIPTORS && code <= STEP_DIALER_DIED ? code : STEP_WORKER_DIED;
     report_end((int)worker->pid, status);
     forget(worker);
     if (worker->draining) /* nothing is left to finish, however it ended */
@@ -138,7 +141,7 @@ static int confirm(struct worker *worker, pid_t pid)
     worker->pid = pid;
     const char *wrong = facts_status(pid, worker->owner->facts);
     if (wrong == NULL && !worker->owner->settled)
-        wrong = facts_surroundings(pid);
+        wrong = facts_surroundings(pid, worker->owner->dialer != NULL ? FACTS_WORKER_DIALED : FACTS_WORKER);
     if (wrong != NULL && must_serve(worker))
         return report_failed(STEP_FACTS, 0, wrong);
     if (wrong != NULL)

@@ -20,6 +20,7 @@ struct worker;
  */
 struct worker_owner {
     struct channel *nursery;
+    struct channel *dialer; /* NULL: the agent is reached without one */
     const struct settings *settings;
     const struct facts *facts;
     bool settled;   /* the power to look at a worker's namespaces and descriptors is gone */
@@ -39,6 +40,7 @@ struct worker {
     int64_t started_at; /* as clock_now() counts */
     int64_t due; /* when the next one is to be started, or the starting one must serve; 0: nothing due */
     uint16_t slot;
+    int counters;     /* memory to count in (ipc/counters.h), its owner's; -1: none */
     bool ever_served; /* one in this slot did */
     bool unburied;    /* the nursery is still to be told of its end */
     bool draining;

@@ -1,30 +1,18 @@
 /*
- * The one address that the worker may connect to.
- *
- * It lies in a page of its own that is read-only and, from Linux 6.10 on, sealed. The filter pins connect()
- * to this pointer and length, and no call that could change a mapping is left, so the address is fixed for
- * good.
+ * The agent's socket: its path, pinned (pinned.h), and connections to it.
  */
 #ifndef METAWARD_UNPRIV_BACKEND_H
 #define METAWARD_UNPRIV_BACKEND_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <sys/socket.h>
 
 /**
- * Write the address into its page and make the page read-only and sealed. Once, before confinement.
+ * Pin the socket's address. Once, before confinement.
  *
  * @param path absolute, as the worker's root shows it, shorter than sizeof(sun_path)
  * @return false with errno set
  */
 bool backend_pin(const char *path);
-
-/** The pinned address, for the filter and for connect(). */
-const struct sockaddr *backend_address(void);
-
-/** Its length in bytes. */
-socklen_t backend_length(void);
 
 /**
  * Open a connection to the agent: socket() and connect(), both non-blocking.

@@ -9,6 +9,7 @@
 #include "policy/filter.h"
 #include "policy/inventory.h"
 #include "policy/lockdown.h"
+#include "unpriv/reader/run.h"
 #include "unpriv/start.h"
 
 #include <errno.h>
@@ -19,10 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define READER_SECONDS 2 /* of processor time */
+
 struct nursery {
     struct channel channel;
     pid_t pids[MESSAGE_SLOTS]; /* 0: none */
     const char *name;
+    bool has_reader; /* its executable is there */
 };
 
 /* A parent that has much to do reads later: a report waits for it. */
@@ -50,12 +54,13 @@ static int become_worker(const struct nursery *nursery, const int fds[2])
         return STEP_EXEC;
 #ifdef METAWARD_SANITIZED
     /* The root holds no shared library to execute with: a sanitized nursery becomes the worker itself. */
-    (void)nursery;
     for (unsigned i = 0; i < 2; i++) {
         if (fds[i] != LOG_FD)
             close(fds[i]);
     }
     close(NURSERY_EXECUTABLE_FD);
+    if (nursery->has_reader)
+        close(NURSERY_READER_FD);
     return start_worker();
 #else
     char *const arguments[] = {"metaward-worker", "worker", (char *)(uintptr_t)nursery->name, NULL};
@@ -65,11 +70,32 @@ static int become_worker(const struct nursery *nursery, const int fds[2])
 #endif
 }
 
-static bool spawn(struct nursery *nursery, unsigned slot, const int fds[2])
+/* In the new child: the file as 0, the channel as 1, and as 2 something that can be neither read nor written.
+ * Returns only where that failed. */
+static int become_reader(const int fds[2])
+{
+    if (!confine_limit(RLIMIT_NPROC, 0) || !confine_limit(RLIMIT_CPU, READER_SECONDS))
+        return STEP_LIMITS;
+    if (dup3(fds[0], READER_FILE_FD, 0) < 0 || dup3(fds[1], READER_ANSWER_FD, 0) < 0 ||
+        dup3(NURSERY_READER_FD, STDERR_FILENO, 0) < 0)
+        return STEP_EXEC;
+#ifdef METAWARD_SANITIZED
+    close(fds[1]);
+    close(NURSERY_READER_FD);
+    return reader_run();
+#else
+    char *const arguments[] = {"metaward-reader", NULL};
+    char *const environment[] = {NULL};
+    syscall(SYS_execveat, NURSERY_READER_FD, "", arguments, environment, AT_EMPTY_PATH);
+    return STEP_EXEC;
+#endif
+}
+
+static bool spawn(struct nursery *nursery, unsigned slot, unsigned role, const int fds[2])
 {
     long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0)
-        _exit(become_worker(nursery, fds));
+        _exit(role == SPAWN_READER ? become_reader(fds) : become_worker(nursery, fds));
     if (pid < 0)
         return report(nursery, MSG_FAILED, slot, errno, STEP_EXEC);
     nursery->pids[slot] = (pid_t)pid;
@@ -104,7 +130,8 @@ static int obey(struct nursery *nursery)
     unsigned slot = received.message.slot;
     bool done;
     if (received.message.type == MSG_SPAWN) {
-        done = nursery->pids[slot] == 0 && spawn(nursery, slot, received.fds);
+        done = nursery->pids[slot] == 0 && (nursery->has_reader || received.message.role == SPAWN_WORKER) &&
+               spawn(nursery, slot, received.message.role, received.fds);
         close(received.fds[0]);
         close(received.fds[1]);
     } else {
@@ -125,27 +152,36 @@ static int serve(struct nursery *nursery)
     }
 }
 
-static int confine(void)
+static bool starts_readers(enum policy_role role)
+{
+    return role == POLICY_NURSERY_RELOAD || role == POLICY_NURSERY_HOST;
+}
+
+static int confine(enum policy_role role)
 {
     static const struct descriptor expected[] = {{CHANNEL_FD, KIND_CHANNEL},
-                                                 {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET}};
-    if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
+                                                 {NURSERY_EXECUTABLE_FD, KIND_NO_SOCKET},
+                                                 {NURSERY_READER_FD, KIND_NO_SOCKET}};
+    const bool has_reader = starts_readers(role);
+    if (!inventory_exact(expected, has_reader ? 3 : 2))
         return STEP_INVENTORY;
-    if (fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0)
+    if (fcntl(NURSERY_EXECUTABLE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+        (has_reader && fcntl(NURSERY_READER_FD, F_SETFD, FD_CLOEXEC) != 0))
         return STEP_DESCRIPTORS;
     if (!confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
-    if (!filter_load(POLICY_NURSERY, NULL))
+    if (!filter_load(role, NULL))
         return STEP_FILTER;
     return 0;
 }
 
-int nursery_run(const char *name)
+int nursery_run(const char *name, enum policy_role role)
 {
     static struct nursery nursery;
     nursery.name = name;
+    nursery.has_reader = starts_readers(role);
     channel_begin(&nursery.channel, CHANNEL_FD);
-    int step = confine();
+    int step = confine(role);
     if (step != 0) {
         report(&nursery, MSG_FAILED, 0, errno, step);
         return step;

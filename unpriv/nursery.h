@@ -10,12 +10,15 @@
 #ifndef METAWARD_UNPRIV_NURSERY_H
 #define METAWARD_UNPRIV_NURSERY_H
 
+#include "policy/policy.h"
+
 /**
  * Run the nursery on CHANNEL_FD until the parent closes it.
  *
  * @param name what /proc/PID/cmdline shows of its workers: the network's or router's id
+ * @param role its filter: one of POLICY_NURSERY...
  * @return an exit status: 0, or the step that failed
  */
-int nursery_run(const char *name);
+int nursery_run(const char *name, enum policy_role role);
 
 #endif

@@ -11,6 +11,7 @@
 #include "policy/lockdown.h"
 #include "unpriv/backend.h"
 #include "unpriv/log.h"
+#include "unpriv/pinned.h"
 #include "unpriv/worker/serve.h"
 
 #include <errno.h>
@@ -68,6 +69,10 @@ static void obey(const struct received *received)
         if (!serve_remove(message->network))
             end(STEP_CHANNEL);
         break;
+    case MSG_INSTANCES:
+        if (!serve_instances(&message->body.instances))
+            end(STEP_CHANNEL);
+        break;
     case MSG_SERVE:
         if (!serve_start() || !tell(MSG_SERVING, 0, 0))
             end(STEP_EVENTS);
@@ -112,11 +117,11 @@ static void on_log_broken(int error)
     tell(MSG_LOG_BROKEN, error, 0);
 }
 
-static bool await_message(struct received *received)
+bool start_await(struct channel *from, uint32_t allowed, struct received *received)
 {
-    struct pollfd polled = {.fd = CHANNEL_FD, .events = POLLIN};
+    struct pollfd polled = {.fd = from->fd, .events = POLLIN};
     for (;;) {
-        switch (channel_receive(&channel, phase, received)) {
+        switch (channel_receive(from, allowed, received)) {
         case CHANNEL_OK:
             return true;
         case CHANNEL_CLOSED:
@@ -132,17 +137,26 @@ static bool await_message(struct received *received)
 }
 
 /* The last steps, in the order that policy/confine.h gives. */
-static int confine(void)
+static int confine(bool dialed)
 {
     static const struct descriptor expected[] = {
-        {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_LOG}, {EPOLL_FD, KIND_NO_SOCKET}};
-    const struct policy_values values = {backend_address(), backend_length()};
+        {CHANNEL_FD, KIND_CHANNEL}, {LOG_FD, KIND_LOG}, {EPOLL_FD, KIND_NO_SOCKET}, {LINE_FD, KIND_CHANNEL}};
+    const struct policy_values values = {.address = pinned_address(), .address_length = pinned_length()};
     int step = confine_worker();
     if (step != 0)
         return step;
-    if (!inventory_exact(expected, sizeof(expected) / sizeof(expected[0])))
+    if (!inventory_exact(expected, dialed ? 4 : 3))
         return STEP_INVENTORY;
-    return filter_load(POLICY_WORKER, &values) ? 0 : STEP_FILTER;
+    return filter_load(dialed ? POLICY_WORKER_DIALED : POLICY_WORKER, &values) ? 0 : STEP_FILTER;
+}
+
+/* The line to the dialer gets the lowest free number, the one that the filter pins. */
+static int await_line(void)
+{
+    struct received received;
+    if (!start_await(&channel, PHASE_WORKER_LINE, &received))
+        return STEP_CHANNEL;
+    return received.fds[0] == LINE_FD ? 0 : STEP_DESCRIPTORS;
 }
 
 /* Memory, the agent's address, the event loop: everything that still needs to ask the kernel for something.
@@ -155,28 +169,28 @@ static int prepare(const struct settings *settings, int counters)
         return STEP_MEMORY;
     if (counters >= 0 && (!serve_counters(settings, counters) || close(counters) != 0))
         return STEP_MEMORY;
-    if (!backend_pin(settings->backend))
+    if (!settings_dialed(settings) && !backend_pin(settings->backend))
         return STEP_BACKEND_ADDRESS;
     struct event_base *base = serve_events();
     if (base == NULL ||
         event_assign(&channel_event, base, CHANNEL_FD, EV_READ | EV_PERSIST, on_channel, NULL) != 0 ||
         event_add(&channel_event, NULL) != 0)
         return STEP_EVENTS;
-    return 0;
+    return settings_dialed(settings) ? await_line() : 0;
 }
 
 int start_worker(void)
 {
     struct received received;
     channel_begin(&channel, CHANNEL_FD);
-    if (!await_message(&received))
+    if (!start_await(&channel, phase, &received))
         return start_failed(STEP_CHANNEL);
     int counters = received.message.type == MSG_COUNTERS ? received.fds[0] : -1;
-    if ((counters >= 0 && !await_message(&received)) || received.message.type != MSG_SETTINGS)
+    if ((counters >= 0 && !start_await(&channel, phase, &received)) || received.message.type != MSG_SETTINGS)
         return start_failed(STEP_CHANNEL);
     int step = prepare(&received.message.body.settings, counters);
     if (step == 0)
-        step = confine();
+        step = confine(settings_dialed(&received.message.body.settings));
     if (step != 0)
         return start_failed(step);
     phase = PHASE_WORKER_LISTENERS;

@@ -13,6 +13,7 @@
 #include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "priv/host/control.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define START_MOST_MS 10000 /* a nursery that is not ready by then hangs */
@@ -87,8 +89,12 @@ static int on_nursery_message(const struct message *message)
         workers_start();
         return 0;
     case MSG_EXITED:
+        if (message->slot == LOAD_SLOT)
+            return load_reader_ended(0);
         return workers_ended(message->slot, message->status);
-    default: /* MSG_FAILED: it is not ready, or it could not start a worker */
+    default: /* MSG_FAILED: it is not ready, or it could not start a worker or a reader */
+        if (message->slot == LOAD_SLOT)
+            return load_reader_ended(message->status);
         report_failed(message->step, message->status, "nursery");
         return self.nursery_phase == PHASE_PARENT_NURSERY ? workers_ended(message->slot, message->step << 8)
                                                           : message->step;
@@ -113,11 +119,12 @@ static void on_nursery(struct watch *watch, uint32_t events)
 /* The first worker serves: give up every power but the two that networks need, and most system calls. */
 static int settle(void)
 {
-    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device)};
+    const struct policy_values values = {&logsocket_device, sizeof(logsocket_device), AF_UNIX};
     int step = self.milestones->serving();
     if (step != 0)
         return step;
     close(self.prepared->executable);
+    close(self.prepared->reader);
     close(self.prepared->agent.directory);
     step = confine_host();
     if (step != 0)
@@ -144,6 +151,11 @@ void host_drain(void)
     workers_drain();
 }
 
+bool host_draining(void)
+{
+    return self.draining;
+}
+
 /* Each network may have all its listeners and a namespace or a lease; each worker a channel and its log. */
 static rlim_t descriptors(void)
 {
@@ -165,7 +177,7 @@ static int begin_nursery(void)
     if (!channel_pair(ends))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, "host");
+    self.nursery_pid = launch_nursery(&confinement, config->common.worker.log_tag);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
     close(ends[1]);
@@ -181,11 +193,13 @@ static int begin_nursery(void)
 static int begin(const char *file)
 {
     const struct host_config *config = self.config;
+    if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
+        return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
                      (unsigned long long)wanted);
-    if (!signals_hold() || !loop_begin())
+    if (!signals_hold() || !signals_hold_reload() || !loop_begin())
         return report_failed(STEP_CHANNEL, errno, "epoll");
     struct logsocket log;
     if (!logsocket_open(config->common.worker.log_target, &log))
@@ -198,9 +212,19 @@ static int begin(const char *file)
     if (step == 0)
         step = begin_nursery();
     if (step == 0)
+        step = control_begin(config);
+    if (step == 0)
         step = load_first(file, config);
     malloc_trim(0);
     return step;
+}
+
+bool host_reload(void)
+{
+    bool now = self.ready && !self.draining;
+    if (now)
+        load_again(&self.nursery);
+    return now;
 }
 
 static void tell_ready(void)
@@ -227,6 +251,8 @@ int host_supervise(const char *file, const struct host_config *config, struct pr
             host_unwatched();
         if (signals_wish() == WISH_DRAIN)
             host_drain();
+        if (signals_reload())
+            (void)host_reload();
         if (!self.ready && workers_settled())
             tell_ready();
         on_flush(&self.flush);

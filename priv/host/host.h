@@ -31,4 +31,10 @@ void host_unwatched(void);
 /** Finish the requests in flight, then end. */
 void host_drain(void);
 
+/** Begin to read all files again. @return false where it has not started yet, or is ending */
+bool host_reload(void);
+
+/** Is it finishing and ending? */
+bool host_draining(void);
+
 #endif

@@ -4,12 +4,15 @@
 #include "ipc/frontend.h"
 
 #include "ipc/options.h"
+#include "ipc/report.h"
 #include "ipc/steps.h"
 #include "policy/filter.h"
 #include "policy/host_load.h"
+#include "policy/trusted.h"
 #include "priv/host/check.h"
 #include "priv/host/host.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,6 +62,10 @@ int frontend_serve(const struct config *config, struct prepared *prepared,
 {
     if (host_config.max_networks == 0)
         return supervise(config, prepared, milestones);
+    static const char reader[] = METAWARD_LIBEXECDIR "/metaward-reader";
+    prepared->reader = trusted_executable(reader);
+    if (prepared->reader < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, reader);
     host_config.common = *config; /* what was found out since the file was read: addresses, time zone */
     return host_supervise(host_file, &host_config, prepared, milestones);
 }

@@ -4,12 +4,14 @@
 #include "priv/host/workers.h"
 
 #include "ipc/clock.h"
+#include "ipc/counters.h"
 #include "ipc/steps.h"
 #include "priv/host/host.h"
 #include "priv/worker.h"
 
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define STARTS_AT_ONCE 4  /* more would only share the processors, and fill the nursery's channel */
 #define RELAY_AGAIN_MS 20 /* until stderr, which had no room, is tried again */
@@ -31,8 +33,9 @@ static struct host_worker table[MESSAGE_SLOTS];
 static const struct host_config *host;
 static struct worker_owner owner;
 static int (*first_serves)(void);
-static uint16_t starts, starts_last; /* the queue of those to be started: a slot plus one */
-static unsigned starting, begun;
+static bool nursery_ready;
+static uint16_t starts, starts_last;     /* the queue of those to be started: a slot plus one */
+static unsigned starting, begun, behind; /* behind: there are networks in their queues */
 
 static void after(struct host_worker *w, int step);
 static void start_next(void);
@@ -87,10 +90,12 @@ static void enqueue(struct host_worker *w, struct host_network *network)
         return;
     network->queued = true;
     network->next_queued = 0;
-    if (w->queue == 0)
+    if (w->queue == 0) {
         w->queue = place;
-    else
+        behind++;
+    } else {
         networks_place(w->queue_last - 1U)->next_queued = place;
+    }
     w->queue_last = place;
 }
 
@@ -112,6 +117,7 @@ static bool flush(struct host_worker *w)
         if (!networks_tell(network, &w->worker.channel))
             return false;
         w->queue = network->next_queued;
+        behind -= w->queue == 0;
         network->queued = false;
         if (network->gone && !own())
             leave(w, network);
@@ -126,8 +132,11 @@ static void retire(struct host_worker *w)
 {
     loop_timer(&w->timer, 0);
     logsocket_end(&w->worker.log);
+    if (w->worker.counters >= 0)
+        close(w->worker.counters);
     if (w->starting)
         starting--;
+    behind -= w->queue != 0;
     uint16_t networks = w->networks;
     *w = (struct host_worker){.networks = networks, .count = w->count};
     begun--;
@@ -162,9 +171,10 @@ static void after(struct host_worker *w, int step)
 
 /* --- from start to end --- */
 
+/* The first one goes alone: nobody else is started before it serves and our power is gone. */
 static void start_next(void)
 {
-    while (starts != 0 && starting < STARTS_AT_ONCE) {
+    while (nursery_ready && starts != 0 && starting < (owner.settled ? STARTS_AT_ONCE : 1)) {
         struct host_worker *w = &table[starts - 1];
         starts = w->next_start;
         w->queued = false;
@@ -186,7 +196,8 @@ static void start(struct host_worker *w)
     w->timer.run = on_time;
     w->begun = w->queued = true;
     begun++;
-    worker_begin(&w->worker, &owner, slot); /* opens no log, so it can't fail */
+    worker_begin(&w->worker, &owner, slot);                           /* opens no log, so it can't fail */
+    w->worker.counters = counters_make(owner.settings->max_networks); /* or nothing is counted */
     w->next_start = 0;
     if (starts == 0)
         starts = (uint16_t)(slot + 1);
@@ -236,7 +247,9 @@ void workers_begin(const struct host_config *config, struct channel *nursery, co
 
 void workers_start(void)
 {
+    nursery_ready = true;
     start(&table[0]);
+    start_next();
 }
 
 void workers_assign(uint32_t place)
@@ -272,12 +285,17 @@ void workers_tell(uint32_t place)
 {
     struct host_network *network = networks_place(place);
     struct host_worker *w = &table[network->worker];
+    if (!w->begun) { /* whoever is started hears of all its networks when it serves */
+        if (network->gone)
+            leave(w, network);
+        else if (own() && network->inode != 0)
+            start(w);
+        return;
+    }
     enqueue(w, network);
     if (own() && network->gone)
-        w->begun ? end(w) : leave(w, network);
-    else if (own() && !w->begun && network->inode != 0)
-        start(w);
-    else if (w->begun)
+        end(w);
+    else
         after(w, 0);
 }
 
@@ -293,6 +311,7 @@ int workers_ended(uint16_t slot, int status)
     if (w->starting)
         starting--;
     w->starting = false;
+    behind -= w->queue != 0;
     w->queue = 0;
     for (uint16_t at = w->networks; at != 0;) {
         struct host_network *network = networks_place(at - 1U);
@@ -319,7 +338,7 @@ void workers_drain(void)
 
 bool workers_settled(void)
 {
-    return owner.settled && starting == 0 && starts == 0;
+    return owner.settled && starting == 0 && starts == 0 && behind == 0;
 }
 
 bool workers_any(void)
@@ -330,4 +349,9 @@ bool workers_any(void)
 const struct worker *workers_at(uint32_t slot)
 {
     return slot < MESSAGE_SLOTS && table[slot].begun ? &table[slot].worker : NULL;
+}
+
+uint32_t workers_load(uint32_t slot)
+{
+    return slot < MESSAGE_SLOTS ? table[slot].count : 0;
 }

@@ -41,7 +41,7 @@ int workers_ended(uint16_t slot, int status);
 /** Have all finish the requests in flight and end. */
 void workers_drain(void);
 
-/** Does every worker serve that was to be started, or has it failed once? */
+/** Does every worker serve that was to be started, or has it failed once, and know its networks? */
 bool workers_settled(void);
 
 /** Is there a worker, or one to be started? */
@@ -49,5 +49,8 @@ bool workers_any(void);
 
 /** The worker in a slot, from 0; NULL where none ever was. */
 const struct worker *workers_at(uint32_t slot);
+
+/** How many networks the worker in a slot has. */
+uint32_t workers_load(uint32_t slot);
 
 #endif

@@ -41,7 +41,7 @@ static bool take_record(void)
 
 static int confine(void)
 {
-    const struct policy_values values = {&lease_daemon, sizeof(lease_daemon)};
+    const struct policy_values values = {&lease_daemon, sizeof(lease_daemon), AF_UNIX};
     if (!signals_hold())
         return STEP_DESCRIPTORS;
     if (!confine_limit(RLIMIT_NPROC, 0) || !confine_limit(RLIMIT_CORE, 0) ||

@@ -325,12 +325,20 @@ class Agent:
         if self.own:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def start(self):
+    @property
+    def options(self):
+        """What tells the proxy where it is."""
+        return ["--metadata-proxy-socket", self.path]
+
+    def bind(self):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.bind(self.path)
         os.chmod(self.path, self.mode)
+
+    def start(self):
+        self.bind()
         self.sock.listen(self.backlog)
         self.wake = os.pipe()
         self.thread = threading.Thread(target=self.accept, args=(self.sock, self.wake[0]), daemon=True)
@@ -379,14 +387,33 @@ class Agent:
                     time.sleep(part)
 
 
+class TcpAgent(Agent):
+    """The same over TCP, in a namespace where one is given. The port stays the same when it is started again."""
+
+    def __init__(self, *arguments, address="127.0.0.1", name=None, inside=None, **named):
+        super().__init__(*arguments, **named)
+        self.address, self.name, self.inside, self.port = address, name or address, inside, 0
+
+    @property
+    def options(self):
+        return ["--metadata-address", ("[%s]:%d" if ":" in self.name else "%s:%d") % (self.name, self.port)]
+
+    def bind(self):
+        with self.inside.inside() if self.inside else contextlib.nullcontext():
+            self.sock = socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.bind((self.address, self.port))
+        self.port = self.sock.getsockname()[1]
+
+
 class Proxy:
     """The real metawardd in the foreground, with its lines collected from stderr."""
 
     running = set()  # conftest.py ends what a failed test has left
 
     def __init__(self, agent, *options, netns=None, listen=None, network=NETWORK, log="stderr", user="nobody", under=()):
-        self.command = list(under) + [DAEMON, "--metadata-proxy-socket", agent if isinstance(agent, str) else agent.path,
-                                      "--log", log, "--user", user]
+        self.command = list(under) + [DAEMON, "--log", log, "--user", user]
+        self.command += ["--metadata-proxy-socket", agent] if isinstance(agent, str) else agent.options
         if network:
             self.command += ["--network-id", network]
         if netns:
@@ -459,7 +486,13 @@ class Proxy:
 
     @property
     def nursery(self):
-        return self.children()[0]
+        return self.children()[-1]
+
+    @property
+    def dialer(self):
+        """Of an agent over TCP: it is started before the nursery."""
+        dialer, _ = self.children()
+        return dialer
 
     @property
     def worker(self):

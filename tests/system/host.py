@@ -1,13 +1,31 @@
 """The host daemon with its files, in a folder of its own; and namespaces by the hundred."""
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import uuid
 
 from harness import DAEMON, Client, Namespace, Proxy, Tenant, unique
+
+SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
+
+
+CTL = os.path.join(os.path.dirname(DAEMON), "..", "bin", "metawardctl")
+OK, REFUSED, USAGE, UNREACHABLE, UNKNOWN, NOT_UNDERSTOOD = range(6)
+
+
+def ctl(host, *words, status=OK, user=None, group=None, groups=(), under=()):
+    """Run metawardctl; its standard output, and its standard error where it fails."""
+    path = host if isinstance(host, str) else host.control
+    done = subprocess.run([*under, CTL, "--socket", path, *words], capture_output=True, text=True, timeout=60, check=False,
+                          user=user, group=group, extra_groups=None if user is None else list(groups), umask=0o22)
+    assert done.returncode == status, (words, done)
+    return done.stdout if status == OK else done.stdout + done.stderr
 
 
 class Host(Proxy):
@@ -16,7 +34,7 @@ class Host(Proxy):
     networks: {name of the file: its text or (id, namespace, listeners)}.
     """
 
-    def __init__(self, agent, networks=(), log="stderr", under=(), config="", **options):
+    def __init__(self, agent, networks=(), log="stderr", tag="metaward", under=(), config="", **options):
         self.folder = tempfile.mkdtemp(prefix="metaward-host-")
         os.chmod(self.folder, 0o755)
         self.networks = os.path.join(self.folder, "networks.d")
@@ -25,7 +43,7 @@ class Host(Proxy):
         self.control = os.path.join(self.folder, "control")
         own = {"metadata_proxy_socket": agent if isinstance(agent, str) else agent.path, "user": "nobody",
                "networks": self.networks, "control_socket": self.control, **options}
-        text = "[metaward]\n" + "".join("%s = %s\n" % item for item in own.items()) + "[log]\nlog = %s\n" % log + config
+        text = "[metaward]\n" + "".join("%s = %s\n" % item for item in own.items()) + "[log]\nlog = %s\nlog_tag = %s\n" % (log, tag) + config
         self.write(self.file, text)
         for name, network in dict(networks).items():
             self.put(name, network)
@@ -49,7 +67,7 @@ class Host(Proxy):
         self.write(os.path.join(self.networks, name + ".conf"), network)
 
     def is_serving(self):
-        return self.event("ready")
+        return any("event=ready " in line for line in list(self.lines))
 
     def stop(self, number=signal.SIGTERM):
         status = super().stop(number)
@@ -89,9 +107,10 @@ class Crowd:
 
     def __enter__(self):
         self.batch(*["netns add " + name for name in self.names])
-        subprocess.run(["sh", "-e"], input="\n".join(
-            "ip -n {0} link set lo up; ip -n {0} addr add 169.254.169.254/32 dev lo".format(name) for name in self.names),
-            text=True, check=True)
+        for name in self.names:
+            with Namespace(name).inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                fcntl.ioctl(sock, SIOCSIFADDR, struct.pack("16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton("169.254.169.254")))
+                fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
         return self
 
     def __exit__(self, *_):

@@ -14,7 +14,7 @@ from harness import SANITIZED, WORKER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
-SOURCES = ["ipc/address.c", "ipc/channel.c", "ipc/message.c", "ipc/network.c", "ipc/packet.c", "ipc/settings.c", "ipc/steps.c", "ipc/text.c", "policy/inventory.c", "policy/lockdown.c", "policy/landlock.c", "unpriv/nursery.c"]
+SOURCES = ["ipc/address.c", "ipc/channel.c", "ipc/instance.c", "ipc/message.c", "ipc/network.c", "ipc/packet.c", "ipc/settings.c", "ipc/steps.c", "ipc/text.c", "policy/inventory.c", "policy/lockdown.c", "policy/landlock.c", "unpriv/nursery.c"]
 OVER = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
 

@@ -12,7 +12,7 @@ from harness import PATIENCE, SANITIZED, WORKER, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..")
-SOURCES = ["ipc/%s.c" % name for name in "address channel counters listen message network packet reason settings steps text".split()] + \
+SOURCES = ["ipc/%s.c" % name for name in "address channel counters instance listen message network packet reason settings steps text".split()] + \
           ["policy/%s.c" % name for name in "confine lockdown landlock netns".split()]
 NEUTRON_NETWORK, NEUTRON_ROUTER, OVN_NETWORK, OVN_ROUTER = range(1, 5)
 

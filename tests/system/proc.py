@@ -2,9 +2,11 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import re
 import socket
+import termios
 
 NAMESPACES = ("pid", "net", "mnt", "ipc", "uts", "cgroup")
 SYS_PIDFD_GETFD = 438
@@ -106,10 +108,16 @@ def maps(pid):
     return found
 
 
-def pinned_page(pid):
+def unread(pid, fd):
+    """How many bytes wait to be received on a socket that another process holds (SIOCINQ)."""
+    with borrow(pid, fd) as sock:
+        return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, b"\0\0\0\0"), "little")
+
+
+def pinned_page(pid, family=socket.AF_UNIX):
     """The page that the filter pins connect() to: address, content, the kernel's flags for it.
 
-    It is the one page that is read-only, private, of no file, and begins with AF_UNIX.
+    It is the one page that is read-only, private, of no file, and begins with the address's family.
     """
     mapping = None
     for line in read(pid, "smaps").splitlines():
@@ -121,6 +129,6 @@ def pinned_page(pid):
             with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
                 memory.seek(start)
                 content = memory.read(end - start)
-            if content[:2] == socket.AF_UNIX.to_bytes(2, "little"):
+            if content[:2] == family.to_bytes(2, "little"):
                 return start, content, words[1:]
     raise AssertionError("no such page")

@@ -24,4 +24,4 @@ class Room:
         return ["nsenter", "--target", str(self.holder.pid), "--mount", "--", *command]
 
     def path(self, name):
-        return os.path.join("/proc", str(self.holder.pid), "root", "run", "metaward", name)
+        return os.path.join("/proc/%d/root" % self.holder.pid, "run/metaward", name)

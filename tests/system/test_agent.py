@@ -267,6 +267,22 @@ def test_a_guest_that_takes_nothing_more_is_closed_after_its_time(tenant):
             assert log_line_of(proxy, "large")["reason"] == "guest-slow"
 
 
+def test_a_guest_that_reads_little_by_little_is_not_cut(tenant):
+    """The kernel tells of room in its buffer only when much of it is free; less must count as progress, too."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 << 20) + bytes(64 << 20)
+    with Agent(lambda request: raw) as agent, Proxy(agent, "--timeout-client", "600ms", netns=tenant.proxy) as proxy:
+        with tenant.client() as guest:
+            guest.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            guest.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            taken, end = 0, time.monotonic() + 4
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                got = len(guest.sock.recv(8192))
+                assert got > 0
+                taken += got
+            assert taken < 1 << 20 and not proxy.events("request")
+
+
 def test_a_guest_that_takes_its_answer_little_by_little_is_not_slow(tenant):
     raw = answer_with(5000000, "length")
     with Agent(lambda request: raw) as agent, Proxy(agent, "--timeout-client", "700ms", netns=tenant.proxy):
@@ -333,13 +349,15 @@ def test_requests_of_one_guest_reach_a_busy_agent_in_the_order_in_which_they_cam
 
     with Agent(answer, backlog=1, serial=True) as agent:
         with Proxy(agent, "--max-in-flight-per-source", "32", netns=tenant.proxy):
+            # Only of connections that it has taken can the worker know which one spoke first.
             clients = [tenant.client() for _ in range(40)]
+            assert [client.get().status for client in clients] == [200] * 40
             for i, client in enumerate(clients):
                 send_get(client, "/%d" % i)
             for client in clients:
                 assert client.answer().status == 200
                 client.sock.close()
-        assert [request.target for request in agent.requests] == ["/%d" % i for i in range(40)]
+        assert [request.target for request in agent.requests[40:]] == ["/%d" % i for i in range(40)]
 
 
 @pytest.mark.measured
@@ -438,6 +456,10 @@ def test_an_agent_that_may_not_be_asked_is_told_once_and_found_when_it_may(tenan
         if what == "directory":
             os.chmod(agent.directory, 0o700)
         with Proxy(agent, netns=tenant.proxy) as proxy, tenant.client() as guest:
+            told = proxy.events("agent-socket-forbidden")
+            assert [(e["path"], e["by"], e["uid"], e["owner"], e["mode"]) for e in told] == [
+                (agent.path, "itself" if what == "socket" else "its-directory", "65534", "0:0",
+                 "0600" if what == "socket" else "0700")]
             for _ in range(3):
                 answer = guest.get()
                 assert answer.status == 503 and answer.header("Retry-After")

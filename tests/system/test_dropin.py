@@ -247,6 +247,22 @@ def test_a_file_that_is_none_and_an_option_that_is_none_fail_with_status_1_and_o
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+@pytest.mark.parametrize("below", [True, False])
+def test_a_relative_path_starts_where_it_was_started(network, below):
+    """The command line stays as it was given, for whoever looks for it."""
+    directory, name = os.path.split(network.path)
+    path = os.path.join(os.path.basename(directory), name) if below else name
+    home = os.getcwd()
+    os.chdir(os.path.dirname(directory) if below else directory)
+    try:
+        done = network.start("-f", path)
+    finally:
+        os.chdir(home)
+    assert done.returncode == 0, done.stderr
+    assert read("/proc/%d/cmdline" % network.pid).split(b"\0")[2] == path.encode()
+    assert network.ask()[0] == 200
+
+
 def test_a_symbolic_link_is_not_read(network):
     link = network.path + ".link"
     os.symlink(network.path, link)

@@ -49,9 +49,9 @@ class Files:
         uuid = "%08x-0000-4000-8000-000000000000" % number
         return self.put("%s.conf" % uuid, "[network]\nnetwork_id = %s\nnetns = ovnmeta-%s\n%s" % (uuid, uuid, extra))
 
-    def check(self, path=None):
+    def check(self, path=None, under=()):
         """The exit status, what was said on stdout, and what on stderr without the paths."""
-        done = subprocess.run([DAEMON, "--config", path or self.path, "--check"], capture_output=True, timeout=PATIENCE,
+        done = subprocess.run([*under, DAEMON, "--config", path or self.path, "--check"], capture_output=True, timeout=PATIENCE,
                               check=False, cwd="/", stdin=subprocess.DEVNULL)
         wrong = done.stderr.decode("ascii").replace(self.networks + "/", "").replace(self.folder + "/", "")
         return done.returncode, done.stdout.decode("ascii"), [x for x in wrong.splitlines() if "confinement-delta" not in x]
@@ -176,6 +176,16 @@ def test_the_examples_are_good(files):
         each = re.sub(r"(?m)^networks = .*\n", "", each).replace("[metaward]\n", "")
         files.put_global(each)
         assert files.check() == (0, "configuration is good, networks: 2\n", [])
+
+
+def test_it_needs_power_to_give_up(files):
+    """The reader is started by root, or not at all: nothing is read with the caller's own rights."""
+    files.put_global("wrong\n")
+    status, said, wrong = files.check(under=["setpriv", "--reuid=65534", "--clear-groups"])
+    assert (status, said) == (11, "") and wrong == [
+        "metawardd: cannot find the privileges for the start: EPERM: start as root (exit status 11)"]
+    status, said, wrong = files.check(under=["setpriv", "--bounding-set=-setpcap", "--inh-caps=-setpcap"])
+    assert (status, said) == (26, "") and "cannot give up all capabilities: reader" in wrong[-1]
 
 
 def test_the_command_line():

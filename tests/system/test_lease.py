@@ -274,7 +274,8 @@ def test_in_the_foreground_it_stays_the_process_that_was_started(room):
                                        stderr=said)
         wait_for("the request", lambda: daemon.requests)
         wait_for("the pid file", lambda: os.path.exists(network.pid_file))
-        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % started.pid) == HOLDER)
+        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % started.pid) == HOLDER and
+                 proc.status(started.pid)["Seccomp"] == ["2"])
         assert network.pid() == started.pid
         started.terminate()
         assert started.wait(5) == 0

@@ -14,9 +14,10 @@ import subprocess
 
 import pytest
 
+import hostproxy
 import proc
 from devlog import DevLog
-from harness import DAEMON, Agent, Client, Proxy, wait_for
+from harness import DAEMON, Agent, Client, Proxy, TcpAgent, wait_for
 
 pytestmark = pytest.mark.plain  # a sanitized build has calls of its own
 
@@ -51,11 +52,13 @@ def loads_a_filter(call):
 
 def role_of(made):
     names = {name for name, _, _ in made}
-    return "nursery" if "pivot_root" in names else "worker" if "landlock_create_ruleset" in names else "parent"
+    if "pivot_root" not in names:
+        return "worker" if "landlock_create_ruleset" in names else "parent"
+    return "dialer" if "landlock_create_ruleset" in names else "nursery"
 
 
-def sort_calls(directory, used):
-    """Add to `used`, for each table, the calls that were made under it."""
+def sort_calls(directory, used, dialed=""):
+    """Add to `used`, for each table, the calls that were made under it; `dialed` is at the end of some tables' names."""
     for name in os.listdir(directory):
         made = list(calls(os.path.join(directory, name)))
         loads = [i for i, call in enumerate(made) if loads_a_filter(call)]
@@ -63,8 +66,8 @@ def sort_calls(directory, used):
             continue  # sh, unshare, or the process that went into the background
         role = role_of(made)
         if role == "worker":
-            used["nursery"] += made  # inherited: it goes on to hold under the worker's own
-        used[role] += made[loads[0] + 1:]
+            used["nursery" + dialed] += made  # inherited: it goes on to hold under the worker's own
+        used[role + dialed if role in ("worker", "nursery") else role] += made[loads[0] + 1:]
 
 
 def matches(line, call):
@@ -93,7 +96,7 @@ class Traced(Proxy):
 
     @property
     def nursery(self):
-        return self.children(self.parent)[0]
+        return self.children(self.parent)[-1]
 
     def end(self, number=signal.SIGTERM):
         os.kill(self.parent, number)
@@ -169,6 +172,17 @@ def life_with_syslog(tenant, agent, directory, devlog):
     return proxy
 
 
+def life_without_a_way(tenant, directory):
+    """On a host that has no route to the agent's address."""
+    agent = TcpAgent()
+    agent.name, agent.port = "192.0.2.7", 80
+    under = ("nsenter", "--net=/run/netns/" + tenant.proxy.name)
+    proxy = Traced(directory, agent, listen=ADDRESSES, under=under).start()
+    with Client(tenant.guest.connect("169.254.169.254")) as guest:
+        assert guest.get().status == 503
+    assert proxy.end() == 0
+
+
 def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
     used = {"parent": [], "nursery": [], "worker": []}
     directories = [tmp_path / name for name in ("stderr", "syslog", "stuck", "dev")]
@@ -186,9 +200,12 @@ def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
         shutil.rmtree(proxy.folder)
     for directory in (stderr, syslog, stuck):
         sort_calls(directory, used)
+    compare(used)
+
+
+def compare(used):
+    """Neither a call that no line allows, nor a line that no call needs."""
     tables = policy()
-    assert set(tables) - set(used) == {"reader", "reader_host", "lease", "host"}  # test_reader.py, test_host_config.py and
-    # test_lease.py and test_host_policy.py ask the same of them
     for role in used:
         lines = tables[role]
         assert used[role], "no trace of the %s" % role
@@ -197,6 +214,69 @@ def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
         idle = [line["call"] + str([pin["text"] for pin in line["pins"]]) for line in lines
                 if not line["unused"] and not any(matches(line, call) for call in used[role])]
         assert not idle, "%s: in the table, and used by nothing: %s" % (role, ", ".join(idle))
+
+
+def test_the_same_for_an_agent_over_tcp(tenant, tmp_path):
+    used = {"nursery_dialed": [], "worker_dialed": [], "dialer": [], "parent": []}
+    directories = [tmp_path / name for name in ("here", "nowhere")]
+    for directory in directories:
+        directory.mkdir(mode=0o755)
+    with TcpAgent() as agent:
+        life_with_stderr(tenant, agent, str(directories[0]))
+    life_without_a_way(tenant, str(directories[1]))
+    for directory in directories:
+        sort_calls(str(directory), used, "_dialed")
+    assert used.pop("parent")  # it does nothing that is not done without a dialer
+    compare(used)
+
+
+def sort_calls_of_a_host(directory, used):
+    """As above; a reader that the nursery has started is under the nursery's filter, too."""
+    for name in os.listdir(directory):
+        made = list(calls(os.path.join(directory, name)))
+        loads = [i for i, call in enumerate(made) if loads_a_filter(call)]
+        if not loads:
+            continue
+        names = {call[0] for call in made}
+        role = {"nursery": "nursery_reload", "worker": "worker_dialed"}.get(role_of(made), role_of(made))
+        if role == "parent":
+            role = "parent_reload" if "clone" in names else "reader"
+        if role == "worker_dialed" or (role == "reader" and "setresuid" not in names):
+            used["nursery_reload"] += made
+        used[role] += made[loads[0] + 1:]
+
+
+def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path):
+    """The tables of parent and nursery are those of other modes, and a few lines: those are looked at."""
+    used = {"parent_reload": [], "nursery_reload": [], "worker_dialed": [], "dialer": [], "reader": []}
+    for name in ("t", "dev"):
+        (tmp_path / name).mkdir(mode=0o755)
+    strace = ("strace", "-ff", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", str(tmp_path / "t" / "t"))
+    known = hostproxy.guests(600, "10.9")
+    with TcpAgent(inside=tenant.proxy) as agent, DevLog(str(tmp_path / "dev")) as devlog:
+        with hostproxy.HostProxy(tenant, agent, devlog, known[:1], tmp_path, under=strace) as proxy:
+            assert proxy.identity(known[0].ip) and not proxy.identity(known[1].ip)
+            proxy.reload(known)
+            wait_for("the second guest", lambda: proxy.identity(known[1].ip))
+            proxy.reload("nonsense", "reload-failed")
+            os.kill(proxy.worker, signal.SIGKILL)
+            proxy.event("serving", 2)
+            assert proxy.identity(known[1].ip)
+    sort_calls_of_a_host(str(tmp_path / "t"), used)
+    tables = policy()
+    for role, base in (("parent_reload", "parent"), ("nursery_reload", "nursery"), ("reader", None)):
+        assert used[role], "no trace of the %s" % role
+        strangers = {call[0] for call in used[role] if not any(matches(line, call) for line in tables[role])}
+        assert strangers == set(), "%s: used, and not in the table" % role
+        own = [line for line in tables[role] if not base or line not in tables[base]]
+        assert own and not [line for line in own if not any(matches(line, call) for call in used[role])], role
+
+
+def test_no_table_is_left_out():
+    """Those of the readers are in test_reader.py and test_host_config.py, the lease's in test_lease.py,
+    the host daemon's in test_host_policy.py."""
+    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host", "nursery_host",
+                             "parent_reload", "nursery_reload"}
 
 
 def test_lines_that_claim_to_be_unused_are_few_and_say_why():

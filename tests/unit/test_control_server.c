@@ -33,7 +33,8 @@ static struct {
     unsigned met[CONTROL_REQUEST_COUNT];
     uint8_t peer;
     int netns;
-} fake = {.phase = CONTROL_SERVING, .netns = -1};
+    int kept; /* a lease's connection */
+} fake = {.phase = CONTROL_SERVING, .netns = -1, .kept = -1};
 
 static uint8_t fake_phase(void)
 {
@@ -64,7 +65,13 @@ static bool fake_record(const struct control_request *request, uint32_t *cursor,
     return true;
 }
 
-static const struct control_owner owner = {fake_phase, fake_meet, fake_record};
+static void fake_keep(const struct control_request *request, int fd)
+{
+    assert_string_equal(request->body.spec.network.uuid, UUID);
+    fake.kept = fd;
+}
+
+static const struct control_owner owner = {fake_phase, fake_meet, fake_record, fake_keep};
 
 static void on_guard(struct timer *timer)
 {
@@ -99,7 +106,7 @@ static void ask(int fd, enum control_request_type type, int netns)
     control_request_begin(&request, type);
     if (type == CONTROL_REMOVE || type == CONTROL_SHOW)
         strcpy(request.body.uuid, UUID);
-    if (type == CONTROL_ADD) {
+    if (type == CONTROL_ADD || type == CONTROL_LEASE) {
         struct network_spec *spec = &request.body.spec;
         spec->network.identity = IDENTITY_NEUTRON_NETWORK;
         strcpy(spec->network.uuid, UUID);
@@ -159,6 +166,28 @@ static void a_request_is_met_and_answered(void **state)
     assert_int_equal(hear(fd, &reply), CONTROL_REPLY_NONE);
     close(fd);
     turns();
+    assert_serves();
+}
+
+static void a_leases_connection_is_handed_over(void **state)
+{
+    struct control_reply reply;
+    char byte;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    for (unsigned i = 0; i < 2 * CONTROL_CLIENTS_MAX; i++) { /* it takes no client's place */
+        int fd = connected();
+        ask(fd, CONTROL_LEASE, 0);
+        assert_int_equal(hear(fd, &reply), CONTROL_OK);
+        assert_true(fake.kept >= 0);
+        close(fd);
+        turns();
+        assert_int_equal(recv(fake.kept, &byte, 1, MSG_DONTWAIT), 0);
+        close(fake.kept);
+        fake.kept = -1;
+    }
     assert_serves();
 }
 
@@ -252,25 +281,38 @@ static void the_longest_silent_gives_way(void **state)
     turns();
 }
 
-static void too_many_requests_wait(void **state)
+/* Ask more often than the table allows. @return how many are answered at once; 0 where a second went by
+ * meanwhile */
+static unsigned ask_too_often(int fd, unsigned count)
 {
     struct control_reply reply;
-    int fd = connected();
-    unsigned answered = 0, most = control_rule(CONTROL_RELOAD)->per_second;
-    int64_t until;
+    unsigned answered = 0;
+    int64_t second = clock_now() / 1000;
 
-    (void)state;
-    while (clock_now() % 1000 > 500) /* not across a second's end */
-        usleep(1000);
-    for (unsigned i = 0; i < most + 3; i++)
+    for (unsigned i = 0; i < count; i++)
         ask(fd, CONTROL_RELOAD, -1);
     while (hear(fd, &reply) > CONTROL_REPLY_NONE)
         answered++;
+    return clock_now() / 1000 == second ? answered : 0;
+}
+
+static void too_many_requests_wait(void **state)
+{
+    struct control_reply reply;
+    unsigned answered = 0, most = control_rule(CONTROL_RELOAD)->per_second;
+    int fd = -1;
+
+    (void)state;
+    while (answered == 0) {
+        if (fd >= 0)
+            close(fd);
+        fd = connected();
+        answered = ask_too_often(fd, most + 3);
+    }
     assert_int_equal(answered, most);
     assert_serves();
-    until = (clock_now() / 1000 + 1) * 1000;
-    while (clock_now() < until + 2) {
-        loop_timer(&guard, until + 2);
+    for (int64_t until = clock_now() + 1002; clock_now() < until;) {
+        loop_timer(&guard, until);
         assert_true(loop_turn());
     }
     while (hear(fd, &reply) > CONTROL_REPLY_NONE)
@@ -447,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_socket_is_made_with_care),
         cmocka_unit_test(a_request_is_met_and_answered),
+        cmocka_unit_test(a_leases_connection_is_handed_over),
         cmocka_unit_test(what_may_not_be_asked_now_is_not_met),
         cmocka_unit_test(a_slow_client_costs_the_others_nothing),
         cmocka_unit_test(a_client_may_go_at_any_time),

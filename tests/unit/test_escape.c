@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@
 #define NO_PROCESS 0x3fffffff /* above any process number: kill() finds nobody */
 
 static const char address[64]; /* stands for the agent's address */
-static const struct policy_values values = {address, 110};
+static const struct policy_values values = {address, 110, AF_INET};
 
 struct call {
     long number;
@@ -63,6 +64,8 @@ static uint64_t pin_value(const struct policy_pin *pin)
 {
     if (pin->source == POLICY_ADDRESS)
         return (uint64_t)(uintptr_t)values.address;
+    if (pin->source == POLICY_FAMILY)
+        return values.family;
     return pin->source == POLICY_ADDRESS_LENGTH ? values.address_length : pin->value;
 }
 
@@ -83,6 +86,13 @@ static const struct policy_line *find(const struct policy *policy, long number)
             return policy_at(policy, i);
     }
     return NULL;
+}
+
+/* Is it a call that only a sanitized build allows? */
+static bool find_delta(enum policy_role role, long number)
+{
+    const struct policy_line *line = find(policy_of(role), number);
+    return line != NULL && line->delta;
 }
 
 /*
@@ -245,6 +255,20 @@ static void reader_pins(void **state)
     pins_hold(POLICY_READER);
 }
 
+static void reload_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_PARENT_RELOAD);
+    survivors_equal_the_table(POLICY_NURSERY_RELOAD);
+}
+
+static void reload_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_PARENT_RELOAD);
+    pins_hold(POLICY_NURSERY_RELOAD);
+}
+
 static void host_reader_survivors(void **state)
 {
     (void)state;
@@ -269,16 +293,114 @@ static void host_pins(void **state)
     pins_hold(POLICY_HOST);
 }
 
+static void dialed_nursery_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_NURSERY_DIALED);
+}
+
+static void dialed_nursery_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_NURSERY_DIALED);
+}
+
+static void dialed_worker_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_WORKER_DIALED);
+}
+
+static void dialed_worker_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_WORKER_DIALED);
+}
+
+static void dialer_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_DIALER);
+}
+
+static void dialer_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_DIALER);
+}
+
+/* What somebody would try who has taken over a process that deals with an agent over TCP. */
+static void no_other_way_leads_out(void **state)
+{
+#define STREAM (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+    const unsigned long length = values.address_length, here = (unsigned long)values.address;
+    const struct {
+        enum policy_role role;
+        struct call call;
+    } tried[] = {
+        {POLICY_DIALER, {SYS_connect, {3, here + 16, length, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_connect, {3, here, 16, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_connect, {3, 0, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_INET6, STREAM, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_UNIX, STREAM, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_NETLINK, SOCK_RAW, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_PACKET, SOCK_RAW, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 1, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_socket, {AF_INET, STREAM, 262, 0, 0, 0}}}, /* MPTCP */
+        {POLICY_DIALER, {SYS_sendto, {3, here, 1, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0}}},
+        {POLICY_DIALER, {SYS_sendto, {3, here, 1, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_FASTOPEN, here, length}}},
+        {POLICY_DIALER, {SYS_sendmsg, {3, here, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_recvfrom, {3, here, 1, MSG_DONTWAIT, 0, 0}}},
+        {POLICY_DIALER, {SYS_recvmsg, {3, here, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_read, {3, here, 1, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_write, {3, here, 1, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_bind, {3, here, length, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_listen, {3, 1, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_accept4, {3, 0, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_setsockopt, {3, SOL_SOCKET, SO_MARK, here, 4, 0}}},
+        {POLICY_DIALER, {SYS_setns, {3, 0, 0, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_mprotect, {here & ~4095UL, 4096, 3, 0, 0, 0}}},
+        {POLICY_DIALER, {SYS_mmap, {here & ~4095UL, 4096, 3, 0x32, -1UL, 0}}},
+        {POLICY_DIALER, {SYS_io_uring_setup, {8, here, 0, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_socket, {AF_UNIX, STREAM, 0, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_socket, {AF_INET, STREAM, 0, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_connect, {4, here, length, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_sendto, {4, here, 1, MSG_NOSIGNAL | MSG_DONTWAIT, here, length}}},
+        {POLICY_WORKER_DIALED, {SYS_sendmsg, {3, here, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_recvmsg, {4, here, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_bind, {4, here, length, 0, 0, 0}}},
+        {POLICY_WORKER_DIALED, {SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, here, 0, 0}}},
+        {POLICY_NURSERY_DIALED, {SYS_socket, {AF_UNIX, STREAM, 0, 0, 0, 0}}},
+        {POLICY_NURSERY_DIALED, {SYS_socket, {AF_INET, STREAM, 0, 0, 0, 0}}},
+        {POLICY_NURSERY_DIALED, {SYS_connect, {4, here, length, 0, 0, 0}}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(tried); i++) {
+        if (find_delta(tried[i].role, tried[i].call.number))
+            continue;
+        if (!stopped(attempt(tried[i].role, &tried[i].call)))
+            fail_msg("%s: system call %ld, number %zu in the list, got through",
+                     policy_of(tried[i].role)->name, tried[i].call.number, i);
+    }
+#undef STREAM
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worker_survivors),      cmocka_unit_test(worker_pins),
-        cmocka_unit_test(nursery_survivors),     cmocka_unit_test(nursery_pins),
-        cmocka_unit_test(parent_survivors),      cmocka_unit_test(parent_pins),
-        cmocka_unit_test(reader_survivors),      cmocka_unit_test(reader_pins),
-        cmocka_unit_test(host_reader_survivors), cmocka_unit_test(host_reader_pins),
-        cmocka_unit_test(host_survivors),        cmocka_unit_test(host_pins),
-        cmocka_unit_test(refused_calls_return),  cmocka_unit_test(the_32_bit_entry_kills),
+        cmocka_unit_test(worker_survivors),         cmocka_unit_test(worker_pins),
+        cmocka_unit_test(nursery_survivors),        cmocka_unit_test(nursery_pins),
+        cmocka_unit_test(parent_survivors),         cmocka_unit_test(parent_pins),
+        cmocka_unit_test(reader_survivors),         cmocka_unit_test(reader_pins),
+        cmocka_unit_test(host_reader_survivors),    cmocka_unit_test(host_reader_pins),
+        cmocka_unit_test(reload_survivors),         cmocka_unit_test(reload_pins),
+        cmocka_unit_test(host_survivors),           cmocka_unit_test(host_pins),
+        cmocka_unit_test(refused_calls_return),     cmocka_unit_test(the_32_bit_entry_kills),
+        cmocka_unit_test(dialed_nursery_survivors), cmocka_unit_test(dialed_nursery_pins),
+        cmocka_unit_test(dialed_worker_survivors),  cmocka_unit_test(dialed_worker_pins),
+        cmocka_unit_test(dialer_survivors),         cmocka_unit_test(dialer_pins),
+        cmocka_unit_test(no_other_way_leads_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

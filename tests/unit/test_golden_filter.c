@@ -18,7 +18,7 @@
 #define LINE_MOST 128
 
 /* Stand for the address and length that are known at run time only. */
-static const struct policy_values values = {(const void *)0x1122334455667788, 99};
+static const struct policy_values values = {(const void *)0x1122334455667788, 99, 77};
 
 static FILE *open_golden(enum policy_role role, const char *mode)
 {

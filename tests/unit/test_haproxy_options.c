@@ -77,13 +77,25 @@ static void old_processes_are_counted_up_to_the_next_option(void **state)
     assert_int_equal(options.old_count, 0);
 }
 
+static void a_configuration_may_be_named_from_here(void **state)
+{
+    (void)state;
+    assert_int_equal(read_line("-f a.conf"), HAPROXY_RUN);
+    assert_string_equal(options.file, "a.conf");
+    assert_int_equal(read_line("-f here/a.conf -p /a.pid"), HAPROXY_RUN);
+    assert_string_equal(options.file, "here/a.conf");
+}
+
 static void everything_else_is_refused_with_the_word(void **state)
 {
     (void)state;
     static const char *const lines[][2] = {
         {"", "-f"},
         {"-f", "-f"},
-        {"-f a.conf", "a.conf"},
+        {"-f ../a.conf", "../a.conf"},
+        {"-f ./a.conf", "./a.conf"},
+        {"-f -D", "-f"},
+        {"-f /a -p -D", "-p"},
         {"-f /a -f /b", "-f"},
         {"-x", "-x"},
         {"-fD /a", "-fD"},
@@ -121,6 +133,7 @@ int main(void)
         cmocka_unit_test(the_forms_in_use_are_taken),
         cmocka_unit_test(versions_are_asked_for),
         cmocka_unit_test(old_processes_are_counted_up_to_the_next_option),
+        cmocka_unit_test(a_configuration_may_be_named_from_here),
         cmocka_unit_test(everything_else_is_refused_with_the_word),
         cmocka_unit_test(bytes_that_a_terminal_obeys_are_escaped),
     };

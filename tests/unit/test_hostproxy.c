@@ -27,8 +27,9 @@
     "    timeout server          32s\n    timeout http-keep-alive 10s\n\n    monitor-uri     /monitoruri\n"  \
     "    stats uri       /admin/stats\n\n"
 #define ACLS                                                                                                 \
-    "    acl instance_1_240.0.0.1 src 240.0.0.1\n\n    acl instance_2_fd00 src fd00::2\n\n"                  \
-    "    use_backend backend_1 if instance_1_240.0.0.1\n\n    use_backend backend_2 if instance_2_fd00\n\n"
+    "    acl instance_1_240.0.0.1 src 240.0.0.1\n\n    acl instance_2_fd00::2 src fd00::2\n\n"               \
+    "    use_backend backend_1 if instance_1_240.0.0.1\n\n    use_backend backend_2 if "                     \
+    "instance_2_fd00::2\n\n"
 #define BACKEND(number, id)                                                                                  \
     "backend backend_" number "\n    mode            http\n    balance         roundrobin\n"                 \
     "    retries         3\n    option redispatch\n    timeout http-request    30s\n"                        \
@@ -135,7 +136,8 @@ static void a_file_without_a_guest_is_good(void **state)
     parse(GLOBAL FRONTEND, strlen(GLOBAL FRONTEND), &reading);
     assert_int_equal(reading.ok, 1);
     assert_int_equal(reading.instances, 0);
-    assert_string_equal(reading.config.agent_host, "");
+    assert_string_equal(reading.config.agent_host, "127.0.0.1");
+    assert_int_equal(reading.config.agent_port, 1);
     take(&reading);
 }
 
@@ -210,6 +212,7 @@ static void broken_frontend(void **state)
     refused("/admin/stats", "/monitoruri", "'/monitoruri'", "same");
     refused("stats uri", "stats enable", "'enable'", "not known");
     taken("*:80", "127.0.0.1:80");
+    taken("*:80", ":::80");
     taken("*:80", "[fd00::1]:80");
     taken("    stats uri       /admin/stats\n", "");
     taken("    monitor-uri     /monitoruri\n", "");
@@ -226,21 +229,22 @@ static void broken_guests(void **state)
     refused("src fd00::2", "src ::ffff:240.0.0.1", "'::ffff:240.0.0.1'", "given before");
     refused("src 240.0.0.1", "src 240.0.0.1 240.0.0.2", "'240.0.0.2'", "not known");
     refused("src 240.0.0.1", "dst 240.0.0.1", "'dst'", "not known");
-    refused("acl instance_2_fd00", "acl instance_1_240.0.0.1", "'instance_1_240.0.0.1'", "given twice");
-    refused("acl instance_2_fd00", "acl a/b", "'a/b'", "name");
-    refused("acl instance_2_fd00", "acl other", "'instance_2_fd00'", "no such acl");
-    refused("use_backend backend_2 if instance_2_fd00", "", "'instance_2_fd00'", "use_backend");
-    refused("use_backend backend_2 if instance_2_fd00", "use_backend backend_2 if instance_1_240.0.0.1",
+    refused("acl instance_2_fd00::2", "acl instance_1_240.0.0.1", "'instance_1_240.0.0.1'", "given twice");
+    refused("acl instance_2_fd00::2", "acl a/b", "'a/b'", "name");
+    refused("acl instance_2_fd00::2", "acl other", "'instance_2_fd00::2'", "no such acl");
+    refused("use_backend backend_2 if instance_2_fd00::2", "", "'instance_2_fd00::2'", "use_backend");
+    refused("use_backend backend_2 if instance_2_fd00::2", "use_backend backend_2 if instance_1_240.0.0.1",
             "'instance_1_240.0.0.1'", "second backend");
     refused("use_backend backend_2", "use_backend backend_1", "'backend_1'", "another guest");
     refused("use_backend backend_2", "use_backend backend_3", "'backend_3'", "no such backend");
-    refused("use_backend backend_2 if instance_2_fd00", "use_backend backend_2 unless instance_2_fd00",
+    refused("use_backend backend_2 if instance_2_fd00::2", "use_backend backend_2 unless instance_2_fd00::2",
             "'unless'", "not known");
     refused("backend backend_2\n", "backend backend_2\nbackend backend_3\n", "'backend_2'", "mode http");
     refused("backend backend_2\n", "backend backend_1\n", "'backend_1'", "given twice");
     refused("backend backend_2\n", "backend b/2\n", "'b/2'", "name");
     refused("backend backend_2\n", "backend base_rate_limiter\n", "'backend'", "in one file");
     taken("src 240.0.0.1", "src ::ffff:240.0.0.1");
+    taken("backend backend_2\n", "backend backend_2 # instance_2_fd00::2\n");
 }
 
 static void broken_backends(void **state)

@@ -23,6 +23,7 @@ static const struct http_limits limits = {
     .line = 2048, .head = 8192, .fields = 64, .body = 65536, .methods = SETTINGS_METHODS_ALL};
 
 static struct network network;
+static struct rewrite_from from = {.network = &network, .guest = "192.0.2.7"};
 
 static struct settings by_list(void)
 {
@@ -54,8 +55,7 @@ static void check_with(const struct settings *settings, const char *input, size_
     assert_int_equal(http_request_parse(&request, placed, length, &limits), HTTP_DONE);
     for (size_t size = 0; size <= needed; size++) {
         char *out = guard_at_end(empty, size);
-        const size_t written =
-            http_rewrite(&request, placed, settings, &network, "192.0.2.7", body_length, out, size);
+        const size_t written = http_rewrite(&request, placed, settings, &from, body_length, out, size);
         assert_int_equal(written, size < needed ? 0 : needed);
     }
     assert_memory_equal(guard_at_end(empty, 0) - needed, expected, needed);
@@ -140,9 +140,34 @@ static void test_identities(void **state)
     http_request_begin(&request);
     assert_int_equal(http_request_parse(&request, input, sizeof input - 1, &limits), HTTP_DONE);
     network.identity = IDENTITY_NONE;
-    assert_int_equal(http_rewrite(&request, input, &settings, &network, "192.0.2.7", 0, out, sizeof out), 0);
+    assert_int_equal(http_rewrite(&request, input, &settings, &from, 0, out, sizeof out), 0);
     network.identity = IDENTITY_COUNT;
-    assert_int_equal(http_rewrite(&request, input, &settings, &network, "192.0.2.7", 0, out, sizeof out), 0);
+    assert_int_equal(http_rewrite(&request, input, &settings, &from, 0, out, sizeof out), 0);
+    network.identity = IDENTITY_INSTANCE; /* whose record is not given */
+    assert_int_equal(http_rewrite(&request, input, &settings, &from, 0, out, sizeof out), 0);
+}
+
+/* A guest that is known by a record gets its three headers; its own of these names reach nobody. */
+static void test_instances(void **state)
+{
+    static const struct instance instance = {
+        .id = UUID, .tenant = "project", .signature = "00ff", .family = ADDRESS_IPV4};
+    struct settings settings = by_list();
+
+    (void)state;
+    settings.forward_all = 1;
+    settings.forward_count = 0;
+    memset(settings.forward, 0, sizeof settings.forward);
+    network.identity = IDENTITY_INSTANCE;
+    from.instance = &instance;
+    check_with(&settings,
+               "GET /a HTTP/1.1\r\nHost: a\r\nX-Instance-ID: b\r\nx_tenant_id: c\r\nx-Tenant-ID: c\r\n"
+               "X-INSTANCE-ID-SIGNATURE: d\r\nX-Project-ID: e\r\n\r\n",
+               0,
+               "GET /a HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\nX-Instance-ID: " UUID
+               "\r\nX-Tenant-ID: project\r\nX-Instance-ID-Signature: 00ff\r\n" HOST_A END);
+    from.instance = NULL;
+    network.identity = IDENTITY_NEUTRON_NETWORK;
 }
 
 /* The length is the body's that will follow, whatever the guest's framing was, and none where there was no
@@ -281,9 +306,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_line), cmocka_unit_test(test_host),
-        cmocka_unit_test(test_identities),   cmocka_unit_test(test_body_length),
-        cmocka_unit_test(test_list),         cmocka_unit_test(test_long_values),
-        cmocka_unit_test(test_forward_all),  cmocka_unit_test(test_protected),
+        cmocka_unit_test(test_identities),   cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_body_length),  cmocka_unit_test(test_list),
+        cmocka_unit_test(test_long_values),  cmocka_unit_test(test_forward_all),
+        cmocka_unit_test(test_protected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

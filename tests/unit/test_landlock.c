@@ -28,19 +28,24 @@ static socklen_t abstract_length;
 /* errno of the attempt, 0 where it worked. */
 typedef int (*attempt)(void);
 
-/* Make the attempt in a child under Landlock, or without. @return its errno */
-static int result_of(attempt try, bool confined)
+/* Make the attempt in a child under Landlock, or without, with one port allowed. @return its errno */
+static int result_with(attempt try, bool confined, uint16_t port)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        if (confined && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_apply()))
+        if (confined && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_apply(port)))
             _exit(255);
         _exit(try());
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 255);
     return WEXITSTATUS(status);
+}
+
+static int result_of(attempt try, bool confined)
+{
+    return result_with(try, confined, 0);
 }
 
 static int as_error(long result)
@@ -122,6 +127,17 @@ static void tcp_is_out_of_reach(void **state)
     is_taken_away(bind_a_number, 4, EACCES);
 }
 
+static void one_port_can_be_left(void **state)
+{
+    const uint16_t port = ntohs(by_number.sin_port);
+    (void)state;
+    if (landlock_abi() < 4)
+        skip();
+    assert_int_equal(result_with(connect_by_number, true, port), 0);
+    assert_int_equal(result_with(connect_by_number, true, (uint16_t)(port ^ 1)), EACCES);
+    assert_int_equal(result_with(bind_a_number, true, port), EACCES);
+}
+
 static void abstract_sockets_and_others_signals_are_out_of_reach(void **state)
 {
     (void)state;
@@ -174,6 +190,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_out_of_reach),
         cmocka_unit_test(tcp_is_out_of_reach),
+        cmocka_unit_test(one_port_can_be_left),
         cmocka_unit_test(abstract_sockets_and_others_signals_are_out_of_reach),
         cmocka_unit_test(the_agents_socket_is_still_found_by_its_path),
     };

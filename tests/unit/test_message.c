@@ -20,8 +20,17 @@ static void good_message(struct message *message, uint16_t type)
         message->status = 9;
         break;
     case MSG_SPAWN:
+        message->role = SPAWN_READER;
+        message->slot = 15;
+        break;
     case MSG_KILL:
         message->slot = 15;
+        break;
+    case MSG_INSTANCES:
+        message->body.instances.total = 1;
+        message->body.instances.count = 1;
+        message->body.instances.entry[0] =
+            (struct instance){.family = ADDRESS_IPV4, .ip = {1}, .id = UUID, .tenant = "a", .signature = "b"};
         break;
     case MSG_SETTINGS:
         settings_default(&message->body.settings);
@@ -37,6 +46,9 @@ static void good_message(struct message *message, uint16_t type)
         break;
     case MSG_REMOVE:
         message->network = 300;
+        break;
+    case MSG_DIAL:
+        assert_null(address_parse("[2001:db8::7]:8775", &message->body.address));
         break;
     case MSG_LISTENER:
         message->slot = 3000;
@@ -59,7 +71,7 @@ static void good_message(struct message *message, uint16_t type)
 /* Bytes of the message that a type may use; the others must be zero. */
 static bool uses_byte(uint16_t type, size_t at)
 {
-    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, reserved);
+    bool slot = at >= offsetof(struct message, slot) && at < offsetof(struct message, role);
     bool status = at >= offsetof(struct message, status) && at < offsetof(struct message, step);
     bool step = at >= offsetof(struct message, step) && at < offsetof(struct message, network);
     bool network = at >= offsetof(struct message, network) && at < offsetof(struct message, body);
@@ -69,8 +81,11 @@ static bool uses_byte(uint16_t type, size_t at)
         return true;
     switch (type) {
     case MSG_SPAWN:
+        return slot || (at >= offsetof(struct message, role) && at < offsetof(struct message, status));
     case MSG_KILL:
         return slot;
+    case MSG_INSTANCES:
+        return at >= offsetof(struct message, body) && body < sizeof(struct instance_batch);
     case MSG_EXITED:
         return slot || status;
     case MSG_FAILED:
@@ -81,6 +96,8 @@ static bool uses_byte(uint16_t type, size_t at)
         return at >= offsetof(struct message, body);
     case MSG_LISTENER:
         return slot || network || (at >= offsetof(struct message, body) && body < sizeof(struct address));
+    case MSG_DIAL:
+        return at >= offsetof(struct message, body) && body < sizeof(struct address);
     case MSG_NETWORK:
         return network || (at >= offsetof(struct message, body) && body < sizeof(struct network));
     case MSG_UNLISTEN:
@@ -95,7 +112,7 @@ static bool uses_byte(uint16_t type, size_t at)
 static void good_ones(void **state)
 {
     static const unsigned descriptors[MSG_COUNT] = {
-        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_COUNTERS] = 1};
+        [MSG_SPAWN] = 2, [MSG_LISTENER] = 1, [MSG_LOG] = 1, [MSG_COUNTERS] = 1, [MSG_LINE] = 1};
 
     (void)state;
     for (uint16_t type = 1; type < MSG_COUNT; type++) {
@@ -148,6 +165,8 @@ static void every_byte(void **state)
                     assert_null(settings_valid(&changed.body.settings));
                 else if (valid && type == MSG_NETWORK && at >= offsetof(struct message, body))
                     assert_null(network_valid(&changed.body.network));
+                else if (valid && type == MSG_INSTANCES && at >= offsetof(struct message, body))
+                    assert_true(instance_batch_valid(&changed.body.instances));
                 else if (valid && type == MSG_LISTENER && at >= offsetof(struct message, body))
                     assert_true(address_valid(&changed.body.address));
             }
@@ -228,7 +247,10 @@ static void steps(void **state)
 /* The whole phase table, once more and the other way round: what each receiver takes. */
 static void phases(void **state)
 {
-    enum { at_any_time = 1U << MSG_NETWORK | 1U << MSG_LISTENER | 1U << MSG_UNLISTEN | 1U << MSG_REMOVE };
+    enum {
+        at_any_time = 1U << MSG_NETWORK | 1U << MSG_LISTENER | 1U << MSG_UNLISTEN | 1U << MSG_REMOVE |
+                      1U << MSG_INSTANCES
+    };
     static const struct {
         uint32_t phase;
         uint32_t types; /* bits by number */
@@ -240,6 +262,11 @@ static void phases(void **state)
         {PHASE_PARENT_WORKER, 1U << MSG_LOG_BROKEN},
         {PHASE_NURSERY, 1U << MSG_SPAWN | 1U << MSG_KILL},
         {PHASE_WORKER_START, 1U << MSG_COUNTERS | 1U << MSG_SETTINGS},
+        {PHASE_WORKER_LINE, 1U << MSG_LINE},
+        {PHASE_DIALER_START, 1U << MSG_DIAL},
+        {PHASE_DIALER, 1U << MSG_LINE},
+        {PHASE_PARENT_DIALER_START, 1U << MSG_READY | 1U << MSG_FAILED},
+        {PHASE_PARENT_DIALER, 0},
         {PHASE_WORKER_LISTENERS, at_any_time | 1U << MSG_SERVE},
         {PHASE_WORKER, at_any_time | 1U << MSG_LOG | 1U << MSG_DRAIN},
     };
@@ -256,7 +283,7 @@ static void phases(void **state)
         assert_false(message_allowed(type, UINT32_MAX));
         assert_false(message_allowed(type, PHASE_NURSERY | PHASE_WORKER));
         assert_false(message_allowed(type, UINT32_C(1) << 31));
-        assert_false(message_allowed(type, PHASE_WORKER << 1));
+        assert_false(message_allowed(type, PHASE_PARENT_DIALER << 1));
     }
 }
 

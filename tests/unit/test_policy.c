@@ -27,10 +27,10 @@ static void a_mixed_table_is_found(void **state)
     static const struct policy_line both[] = {PINNED(socket, "x", INT(0, AF_UNIX)), REFUSED(socket, 1, "x")};
     static const struct policy_line good[] = {PINNED(socket, "x", INT(0, AF_UNIX)),
                                               PINNED(socket, "x", INT(0, AF_INET))};
-    assert_non_null(policy_check(&(struct policy){"mixed", mixed, COUNT(mixed), NULL, 0}));
-    assert_non_null(policy_check(&(struct policy){"twice", twice, COUNT(twice), NULL, 0}));
-    assert_non_null(policy_check(&(struct policy){"both", both, COUNT(both), NULL, 0}));
-    assert_null(policy_check(&(struct policy){"good", good, COUNT(good), NULL, 0}));
+    assert_non_null(policy_check(&(struct policy){"mixed", mixed, COUNT(mixed), NO_LINES, NO_LINES}));
+    assert_non_null(policy_check(&(struct policy){"twice", twice, COUNT(twice), NO_LINES, NO_LINES}));
+    assert_non_null(policy_check(&(struct policy){"both", both, COUNT(both), NO_LINES, NO_LINES}));
+    assert_null(policy_check(&(struct policy){"good", good, COUNT(good), NO_LINES, NO_LINES}));
 }
 
 static void every_line_says_why(void **state)

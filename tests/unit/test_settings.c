@@ -91,8 +91,8 @@ static void spoilt_fields(void **state)
     SPOILT(settings.methods = 1, "methods");
     SPOILT(settings.methods = 0xFF, "methods");
     SPOILT(settings.log_facility = 24, "log_facility");
-    SPOILT(settings.reserved[0] = 1, "reserved");
-    SPOILT(settings.reserved[1] = 1, "reserved");
+    SPOILT(settings.upstream_reuse = 2, "upstream_reuse");
+    SPOILT(settings.reserved = 1, "reserved");
     SPOILT(settings.utc_offset = 50401, "utc_offset");
     SPOILT(settings.utc_offset = -50401, "utc_offset");
     SPOILT(settings.utc_offset = INT32_MIN, "utc_offset");

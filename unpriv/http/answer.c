@@ -168,3 +168,18 @@ enum http_verdict http_answer_parse(struct http_answer *answer, const char *byte
         return HTTP_MORE;
     return answer->state == STATE_DONE ? HTTP_DONE : HTTP_BAD;
 }
+
+bool http_answer_keeps_open(const struct http_answer *answer, const char *bytes)
+{
+    if (answer->minor == 0 || answer->framing == ANSWER_UNTIL_END)
+        return false;
+    for (unsigned i = 0; i < answer->field_count; i++) {
+        if (answer->fields[i].id != FIELD_CONNECTION)
+            continue;
+        struct http_span rest = answer->fields[i].value, member;
+        while (http_list_next(bytes, &rest, &member))
+            if (http_text_is(bytes + member.at, member.length, "close"))
+                return false;
+    }
+    return true;
+}

@@ -53,6 +53,10 @@ void http_answer_begin(struct http_answer *answer);
 enum http_verdict http_answer_parse(struct http_answer *answer, const char *bytes, size_t length, bool ended,
                                     bool head);
 
+/** Does the connection stay open behind the answer (RFC 9112 section 9.3)? One of HTTP/1.0 never does here.
+ */
+bool http_answer_keeps_open(const struct http_answer *answer, const char *bytes);
+
 /* How the guest's head frames the body. */
 enum answer_relay {
     RELAY_NO_BODY, /* no framing header but a Content-Length that was there (HEAD, 304) */

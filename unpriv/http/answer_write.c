@@ -59,6 +59,8 @@ const char *http_status_phrase(uint16_t status)
         return "OK";
     case 400:
         return "Bad Request";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not Found";
     case 405:

@@ -77,16 +77,33 @@ static void put_request_line(struct http_out *out, const struct http_request *re
     http_put_text(out, " HTTP/1.1\r\n");
 }
 
-static void put_identity(struct http_out *out, const struct network *network, const char *identity,
-                         const char *guest)
+/* `size` is that of the value's array, which need not have a NUL. */
+static void put_header(struct http_out *out, const char *name, const char *value, size_t size)
 {
-    http_put_text(out, "X-Forwarded-For: ");
-    http_put_text(out, guest);
-    http_put_text(out, "\r\n");
-    http_put_text(out, identity);
+    http_put_text(out, name);
     http_put_text(out, ": ");
-    http_put(out, network->uuid, strnlen(network->uuid, sizeof network->uuid));
+    http_put(out, value, strnlen(value, size));
     http_put_text(out, "\r\n");
+}
+
+/* @return false where there is nothing to stamp the request with */
+static bool put_identity(struct http_out *out, const struct rewrite_from *from)
+{
+    const struct network *network = from->network;
+    const struct instance *instance = from->instance;
+    const char *header = identity_header_name(network->identity);
+
+    put_header(out, "X-Forwarded-For", from->guest, ADDRESS_TEXT_SIZE);
+    if (header) {
+        put_header(out, header, network->uuid, sizeof network->uuid);
+        return true;
+    }
+    if (network->identity != IDENTITY_INSTANCE || !instance)
+        return false;
+    put_header(out, INSTANCE_ID_HEADER, instance->id, sizeof instance->id);
+    put_header(out, INSTANCE_TENANT_HEADER, instance->tenant, sizeof instance->tenant);
+    put_header(out, INSTANCE_SIGNATURE_HEADER, instance->signature, sizeof instance->signature);
+    return true;
 }
 
 static void put_host(struct http_out *out, const struct http_request *request, const char *bytes)
@@ -100,15 +117,12 @@ static void put_host(struct http_out *out, const struct http_request *request, c
 }
 
 size_t http_rewrite(const struct http_request *request, const char *bytes, const struct settings *settings,
-                    const struct network *network, const char *guest, size_t body_length, char *to,
-                    size_t size)
+                    const struct rewrite_from *from, size_t body_length, char *to, size_t size)
 {
     struct http_out out = {.bytes = to, .size = size};
-    const char *identity = identity_header_name(network->identity);
-    if (!identity)
-        return 0;
     put_request_line(&out, request, bytes);
-    put_identity(&out, network, identity, guest);
+    if (!put_identity(&out, from))
+        return 0;
     put_host(&out, request, bytes);
     put_guest_fields(&out, request, bytes, settings);
     if (request->chunked || request->has_length) {
@@ -116,6 +130,6 @@ size_t http_rewrite(const struct http_request *request, const char *bytes, const
         http_put_number(&out, body_length);
         http_put_text(&out, "\r\n");
     }
-    http_put_text(&out, "Connection: close\r\n\r\n");
+    http_put_text(&out, settings->upstream_reuse ? "\r\n" : "Connection: close\r\n\r\n");
     return http_out_length(&out);
 }

@@ -118,6 +118,7 @@ static const struct key host_keys[] = {
     KEY(IN_METAWARD, "metadata_address"),
     KEY(IN_METAWARD, "state_path"),
     KEY(IN_METAWARD, "forward_headers"),
+    {IN_METAWARD, false, "upstream_reuse", take_flag, 0, 0},
     KEY(IN_METAWARD, "methods"),
     OWN(IN_METAWARD, "isolation", take_isolation, isolation, 0),
     OWN(IN_METAWARD, "workers", take_number, workers, HOST_WORKERS_MAX),
@@ -220,7 +221,7 @@ static const char *finish_network(struct keys *keys, const struct network_defaul
     apply_defaults(keys, defaults);
     if (config->network.rate_shadow && config->network.rate[0].limit == 0)
         return "rate_limit_shadow: needs a rate_limit";
-    config->network.identity = (uint8_t)identity_header_of(config->ovn, config->given_router);
+    config->network.identity = identity_header_of(config->ovn, config->given_router);
     memcpy(&out->network, &config->network, sizeof(out->network));
     memcpy(out->listeners, config->listeners, sizeof(out->listeners));
     out->listener_count = config->listener_count;

@@ -12,10 +12,11 @@
 
 #include <string.h>
 
-#define NAME_MOST  127 /* bytes of the name of an acl or backend; Neutron's have about 60 */
-#define IP_KEY     17  /* bytes of a family and an address in struct address_key */
-#define TOO_MANY   "more than 16384 guests"
-#define NOT_A_NAME "not a name of letters, digits, '.', '_' and '-', or too long"
+#define NAME_MOST      127 /* bytes of the name of an acl or backend; Neutron's have about 60 */
+#define IP_KEY         17  /* bytes of a family and an address in struct address_key */
+#define NO_SERVER_PORT 1   /* of a file without a guest */
+#define TOO_MANY       "more than 16384 guests"
+#define NOT_A_NAME     "not a name of letters, digits, '.', '_' and '-', or too long"
 
 /* The values that each guest's backend must name. */
 enum value { VALUE_ID, VALUE_TENANT, VALUE_SIGNATURE, VALUE_COUNT };
@@ -68,6 +69,15 @@ void hostproxy_begin(void)
     names_begin(&host.backends);
 }
 
+/* Of an acl or a backend: an instance's id and its address, as Neutron names them. */
+static bool is_name(const char *name)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+    const size_t length = strlen(name);
+
+    return length <= NAME_MOST && strspn(name, good) == length;
+}
+
 uint64_t *hostproxy_seen(enum section section)
 {
     return section == SECTION_BACKEND ? &host.backend_seen : &host.frontend_seen;
@@ -81,7 +91,7 @@ const char *hostproxy_take_backend(struct directives *state, const struct direct
 
     if (mixed != NULL)
         return directive_wrong(state, 0, mixed);
-    if (!text_is_name(name, NAME_MOST))
+    if (!is_name(name))
         return directive_wrong(state, 1, NOT_A_NAME);
     if (names_find(&host.backends, name, strlen(name)) != NAMES_NONE)
         return directive_wrong(state, 1, "given twice");
@@ -148,7 +158,7 @@ static const char *take_acl(struct directives *state, const struct directive *di
     struct address address;
 
     (void)directive;
-    if (!text_is_name(name, NAME_MOST))
+    if (!is_name(name))
         return directive_wrong(state, 1, NOT_A_NAME);
     if (names_find(&host.acls, name, strlen(name)) != NAMES_NONE)
         return directive_wrong(state, 1, "given twice");
@@ -374,6 +384,8 @@ const char *hostproxy_missing(struct directives *state, struct place *at)
         *at = (struct place){host.backend[i].line, host.backends.name[i].bytes};
         wrong = missing_in(&host.backend[i]);
     }
+    if (host.server == NULL) /* nobody asks it, and nobody listens there */
+        (void)config_set_agent(&state->config, "127.0.0.1", NO_SERVER_PORT);
     if (host.frontend_most != 0 && host.frontend_most < *most)
         *most = host.frontend_most;
     state->config.host_proxy = 1;

@@ -88,16 +88,17 @@ static bool make_room(void)
     return true;
 }
 
-/* The oldest parked connection is served from now on; its deadline stays the one from when it came. */
-static void unpark(struct source *source)
+/* The oldest parked connection is served from now on; its deadline stays the one from when it came.
+ * @return that one; NULL where there is none, or no place for it */
+static struct connection *unpark(struct source *source)
 {
     struct connection *parked = first_in(source, SOURCE_PARKED);
 
     if (!parked || service.draining || source->served >= service.settings.max_connections_per_source)
-        return;
+        return NULL;
     source->served++;
     admission_state(parked, GUEST_HEAD);
-    guest_watch(parked);
+    return parked;
 }
 
 void admission_open(int fd, struct worker_network *network, const struct address *address)
@@ -122,13 +123,14 @@ void admission_open(int fd, struct worker_network *network, const struct address
     idle = first_in(source, SOURCE_IDLE);
     if (source->served >= service.settings.max_connections_per_source && idle)
         admission_close(idle); /* and so the new one takes its place */
-    else
-        unpark(source);
+    else if (unpark(source))
+        guest_greet(connection); /* no other was parked, or this one would be still */
 }
 
 void admission_close(struct connection *connection)
 {
     struct source *source = connection->source;
+    struct connection *parked;
 
     if (connection->exchange)
         exchange_end(connection->exchange);
@@ -146,8 +148,9 @@ void admission_close(struct connection *connection)
         source->served--;
     pool_give(&service.connections, connection);
     tally_closed(source);
-    if (source->count > 1)
-        unpark(source);
+    parked = source->count > 1 ? unpark(source) : NULL;
+    if (parked)
+        guest_watch(parked);
     source_leave(&service.sources, source);
 }
 

@@ -27,6 +27,7 @@
 #include "unpriv/http/chunked.h"
 #include "unpriv/http/request.h"
 #include "unpriv/worker/deadlines.h"
+#include "unpriv/worker/instances.h"
 #include "unpriv/worker/network.h"
 #include "unpriv/worker/queue.h"
 #include "unpriv/worker/rate.h"
@@ -70,13 +71,15 @@ struct output {
 };
 
 struct connection;
+struct link;
 
 /* A complete request and what becomes of it. */
 struct exchange {
-    struct event event; /* of the connection to the agent */
+    struct event event; /* of the connection to the agent, where that is no link */
     struct waiter waiter;
     struct connection *guest;
-    char *request; /* the rewritten request; kept to the end, because the log line quotes it */
+    struct link *link; /* the connection to the agent, where that can outlive the exchange; NULL */
+    char *request;     /* the rewritten request; kept to the end, because the log line quotes it */
     uint32_t request_length;
     uint32_t request_sent;
     uint64_t complete_at; /* when the request was complete; monotonic milliseconds */
@@ -91,9 +94,16 @@ struct exchange {
     uint8_t relay;   /* enum answer_relay */
     uint8_t minor;
     bool waiting;    /* in the queue */
+    bool dialing;    /* in the list of those that the dialer has been asked for (dialing.h) */
+    bool connecting; /* fd is there, but the connection may not stand yet, and nothing has been sent */
     bool head_only;  /* HEAD */
     bool keep_alive; /* the guest wants to go on */
     bool head_done;  /* the answer's head is on its way to the guest */
+    bool safe;       /* GET or HEAD: may be asked again (RFC 9110 section 9.2.2) */
+    bool again;      /* and was: on a new connection, because the old one had ended */
+    bool old_link;   /* the link served a request before this one */
+    bool keeps;      /* by its head, the agent keeps the connection open behind its answer */
+    bool clean;      /* the answer ended where it said it would, and nothing came behind it */
     bool watched;    /* the agent's descriptor is registered with epoll */
 };
 
@@ -127,6 +137,7 @@ struct service {
     struct pool exchanges;
     struct pool requests;
     struct network_table networks;
+    struct instance_table instances;
     struct source_table sources;
     struct rate_table rates;
     struct queue queue;

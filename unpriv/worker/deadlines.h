@@ -15,7 +15,7 @@
 enum deadline_kind {
     DEADLINE_REQUEST,    /* a request head, or its body, must be complete */
     DEADLINE_KEEP_ALIVE, /* idle between two requests */
-    DEADLINE_CLIENT,     /* the guest must take more of its answer */
+    DEADLINE_CLIENT,     /* the guest must take more of its answer, or make room for it */
     DEADLINE_CONNECT,    /* the agent must accept */
     DEADLINE_SERVER,     /* the agent must send more */
     DEADLINE_LINGER,     /* a refused guest may still send what we throw away */

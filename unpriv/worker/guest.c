@@ -19,10 +19,10 @@ static bool is_reading(const struct connection *connection)
     return connection->state == GUEST_HEAD || connection->state == GUEST_BODY;
 }
 
-/* The guest takes bytes again. May close. */
-static void on_writable(struct connection *connection)
+/* Bytes were sent, or not. May close. */
+static void on_flushed(struct connection *connection, enum outbound_result result)
 {
-    switch (outbound_flush(connection)) {
+    switch (result) {
     case OUTBOUND_GONE:
         outbound_lost(connection, REASON_GUEST_GONE);
         break;
@@ -91,8 +91,15 @@ static void on_readable(struct connection *connection)
         inbound_end(connection);
     if (got == 0)
         on_end(connection);
-    else if (errno != EAGAIN && errno != EINTR)
+    else if (errno == EAGAIN || errno == EINTR)
+        guest_watch(connection);
+    else
         outbound_lost(connection, REASON_GUEST_GONE);
+}
+
+void guest_greet(struct connection *connection)
+{
+    on_readable(connection);
 }
 
 static void on_guest(int fd, short what, void *argument)
@@ -103,7 +110,7 @@ static void on_guest(int fd, short what, void *argument)
     service_wake();
     /* What is readable as well is reported again. */
     if ((what & EV_WRITE) && outbound_pending(connection))
-        on_writable(connection);
+        on_flushed(connection, outbound_flush(connection));
     else if (what & EV_READ)
         on_readable(connection);
     service_settle();
@@ -133,6 +140,20 @@ bool guest_watch(struct connection *connection)
     return false;
 }
 
+/* The kernel reports room only when much of its buffer is free. A guest that reads little by little has made
+ * some, so it is tried before the guest is given up. */
+static void on_slow_guest(struct connection *connection)
+{
+    const struct output *output = connection->output;
+    uint32_t before = output ? output->at : 0;
+    enum outbound_result result = outbound_flush(connection);
+
+    if (result == OUTBOUND_PENDING && output->at == before)
+        outbound_lost(connection, REASON_GUEST_SLOW);
+    else
+        on_flushed(connection, result);
+}
+
 /* Nothing is said to a guest that has said nothing, or whose words were never read. */
 static void on_slow_request(struct connection *connection)
 {
@@ -157,7 +178,7 @@ void guest_expired(struct connection *connection, enum deadline_kind kind)
         on_slow_request(connection);
         break;
     case DEADLINE_CLIENT:
-        outbound_lost(connection, REASON_GUEST_SLOW);
+        on_slow_guest(connection);
         break;
     case DEADLINE_CONNECT:
         relay_fail(connection->exchange, 503, REASON_AGENT_BUSY);

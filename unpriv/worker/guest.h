@@ -20,4 +20,8 @@ bool guest_watch(struct connection *connection);
 /** A deadline of the connection has come. May close it. */
 void guest_expired(struct connection *connection, enum deadline_kind kind);
 
+/** Read a new connection's request, which is there as a rule by the time the connection is; else watch it.
+ * May close. */
+void guest_greet(struct connection *connection);
+
 #endif

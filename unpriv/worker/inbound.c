@@ -10,6 +10,7 @@
 #include "unpriv/worker/exchange.h"
 #include "unpriv/worker/guest.h"
 #include "unpriv/worker/outbound.h"
+#include "unpriv/worker/own_path.h"
 #include "unpriv/worker/tally.h"
 #include "unpriv/worker/upstream.h"
 
@@ -55,12 +56,17 @@ bool inbound_started(const struct connection *connection)
     return false;
 }
 
+static void tell_refused(const struct connection *connection, uint16_t status, enum http_reason reason)
+{
+    tally_refused(connection->source->counters, status, reason);
+    access_log_refused(connection, status, reason);
+}
+
 void inbound_refuse(struct connection *connection, uint16_t status, enum http_reason reason)
 {
     bool head_only = connection->input && connection->input->request.method == HTTP_HEAD;
 
-    tally_refused(connection->source->counters, status, reason);
-    access_log_refused(connection, status, reason);
+    tell_refused(connection, status, reason);
     inbound_end(connection);
     connection->refused = true;
     outbound_own(connection, status, false, head_only);
@@ -99,9 +105,16 @@ static uint16_t rewrite(struct exchange *exchange, const struct input *input, co
 {
     uint32_t space = service.settings.max_upstream_request;
     const struct source *source = exchange->guest->source;
-    size_t head = http_rewrite(&input->request, input->bytes, &service.settings, &source->network->given,
-                               source->text, length, exchange->request, space);
+    struct rewrite_from from = {.network = &source->network->given, .guest = source->text};
+    size_t head;
 
+    if (from.network->identity == IDENTITY_INSTANCE) {
+        from.instance = instance_table_find(&service.instances, &source->address);
+        if (!from.instance)
+            return 503;
+    }
+    head = http_rewrite(&input->request, input->bytes, &service.settings, &from, length, exchange->request,
+                        space);
     if (head == 0)
         return 431;
     if (length > space - head)
@@ -110,6 +123,12 @@ static uint16_t rewrite(struct exchange *exchange, const struct input *input, co
         memcpy(exchange->request + head, body, length);
     exchange->request_length = (uint32_t)head + length;
     return 0;
+}
+
+/* Why rewrite() and fits() refuse. */
+static enum http_reason reason_for(uint16_t status)
+{
+    return status == 503 ? REASON_GUEST_UNKNOWN : REASON_UPSTREAM_LONG;
 }
 
 /* All of a request is there, its body of `length` bytes behind its head. May close. */
@@ -122,11 +141,12 @@ static void complete(struct connection *connection, uint32_t length)
 
     if (status != 0) {
         exchange_drop(exchange);
-        inbound_refuse(connection, status, REASON_UPSTREAM_LONG);
+        inbound_refuse(connection, status, reason_for(status));
         return;
     }
     exchange->minor = input->request.minor;
     exchange->head_only = input->request.method == HTTP_HEAD;
+    exchange->safe = exchange->head_only || input->request.method == HTTP_GET;
     exchange->keep_alive = input->request.keep_alive;
     if (consume(connection, body + length))
         upstream_queue(connection);
@@ -186,14 +206,17 @@ static void go_on_with_body(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     case HTTP_BAD:
         break;
     }
 }
 
-/* Where all of the request is there, the guest may go on with the next one. May close. */
-static void refuse_beyond_rate(struct connection *connection, uint32_t retry_after_s)
+/* Answer a request whose head is there. Where its body is there too, the guest may go on with the next one.
+ * May close. */
+static void answer_here(struct connection *connection, uint16_t status, uint32_t retry_after_s)
 {
     const struct http_request *request = &connection->input->request;
     const uint32_t here = connection->input->used - request->head_length;
@@ -201,15 +224,38 @@ static void refuse_beyond_rate(struct connection *connection, uint32_t retry_aft
     const bool goes_on =
         request->keep_alive && !service.draining && !request->chunked && request->content_length <= here;
 
-    tally_refused(connection->source->counters, 429, REASON_RATE_LIMITED);
-    access_log_refused(connection, 429, REASON_RATE_LIMITED);
     if (!goes_on) {
         inbound_end(connection);
         connection->refused = true;
     } else if (!consume(connection, request->head_length + request->content_length)) {
         return;
     }
-    outbound_limited(connection, retry_after_s, goes_on, head_only);
+    if (status == 429)
+        outbound_limited(connection, retry_after_s, goes_on, head_only);
+    else
+        outbound_own(connection, status, goes_on, head_only);
+}
+
+/* Requests that are the worker's own to answer. Whoever watches the proxy is no guest: nothing is logged, and
+ * no rate counted. @return false where it was answered, and maybe closed */
+static bool is_for_agent(struct connection *connection)
+{
+    const struct http_request *request = &connection->input->request;
+    const char *target = connection->input->bytes + request->target.at;
+    const bool asks = request->method == HTTP_GET || request->method == HTTP_HEAD;
+
+    switch (own_path_of(&service.settings, target, request->target.length)) {
+    case OWN_MONITOR:
+        if (asks)
+            answer_here(connection, 200, 0);
+        return !asks;
+    case OWN_STATS:
+        tell_refused(connection, 403, REASON_STATS);
+        answer_here(connection, 403, 0);
+        return false;
+    default:
+        return true;
+    }
 }
 
 /* Count the request whose head is there. @return false where it was refused, and maybe closed */
@@ -222,7 +268,8 @@ static bool within_rate(struct connection *connection)
         return true;
     tally_beyond_rate(source);
     if (!source->network->given.rate_shadow) {
-        refuse_beyond_rate(connection, excess.retry_after_s);
+        tell_refused(connection, 429, REASON_RATE_LIMITED);
+        answer_here(connection, 429, excess.retry_after_s);
         return false;
     }
     if (excess.tell)
@@ -238,7 +285,7 @@ static void begin_body(struct connection *connection)
     uint16_t status = fits(connection);
 
     if (status != 0) {
-        inbound_refuse(connection, status, REASON_UPSTREAM_LONG);
+        inbound_refuse(connection, status, reason_for(status));
         return;
     }
     input->body = 0;
@@ -264,7 +311,7 @@ void inbound_process(struct connection *connection)
     switch (http_request_parse(request, input->bytes, shown, &service.limits)) {
     case HTTP_DONE:
         tally_head(connection->source, request, input->bytes);
-        if (!within_rate(connection))
+        if (!is_for_agent(connection) || !within_rate(connection))
             break;
         if (request->chunked || request->content_length > 0)
             begin_body(connection);
@@ -277,6 +324,8 @@ void inbound_process(struct connection *connection)
     case HTTP_MORE:
         if (connection->ended)
             inbound_cut(connection);
+        else
+            guest_watch(connection);
         break;
     }
 }

@@ -21,6 +21,7 @@ struct worker_network {
     struct list listeners;           /* by their `by_network` */
     struct list sources;             /* by their `by_network` */
     struct rate_share rates;
+    struct list links;         /* idle connections to the agent, see link.h */
     struct counters *counters; /* NULL: nothing is counted */
 };
 

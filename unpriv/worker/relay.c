@@ -6,6 +6,7 @@
 #include "unpriv/worker/agent.h"
 #include "unpriv/worker/alarm.h"
 #include "unpriv/worker/guest.h"
+#include "unpriv/worker/link.h"
 #include "unpriv/worker/outbound.h"
 #include "unpriv/worker/service.h"
 #include "unpriv/worker/upstream.h"
@@ -34,20 +35,28 @@ static void on_agent(int fd, short what, void *argument);
 /* @return false where it could not be watched, and the exchange has failed */
 static bool watch_agent(struct exchange *exchange)
 {
-    short wanted = EV_READ | EV_PERSIST;
+    bool writable = exchange->request_sent < exchange->request_length;
 
-    if (exchange->request_sent < exchange->request_length)
-        wanted |= EV_WRITE;
-    event_assign(&exchange->event, service.base, exchange->fd, wanted, on_agent, exchange);
-    exchange->watched = event_add(&exchange->event, NULL) == 0;
-    if (!exchange->watched)
+    if (exchange->link) {
+        link_watch(exchange, writable);
+    } else {
+        short wanted = (short)(EV_READ | EV_PERSIST | (writable ? EV_WRITE : 0));
+
+        event_assign(&exchange->event, service.base, exchange->fd, wanted, on_agent, exchange);
+        exchange->watched = event_add(&exchange->event, NULL) == 0;
+    }
+    if (!exchange->watched) {
         relay_fail(exchange, 502, REASON_AGENT_ERROR);
-    return exchange->watched;
+        return false;
+    }
+    return guest_watch(exchange->guest); /* a new one was not, so far: it may end before its answer comes */
 }
 
 static void unwatch_agent(struct exchange *exchange)
 {
-    if (exchange->watched)
+    if (exchange->link)
+        link_unwatch(exchange);
+    else if (exchange->watched)
         event_del(&exchange->event);
     exchange->watched = false;
 }
@@ -56,6 +65,13 @@ void relay_begin(struct exchange *exchange)
 {
     bool try = in_vain < VAIN_MOST || in_vain % TRIED_ONE_IN == 0;
 
+    if (exchange->link) { /* once registered it stays so: waiting for its event costs nothing more */
+        if (!exchange->watched || exchange->request_sent < exchange->request_length)
+            watch_agent(exchange);
+        else
+            guest_watch(exchange->guest);
+        return;
+    }
     in_vain++;
     if (!try || exchange->request_sent < exchange->request_length) {
         watch_agent(exchange);
@@ -87,22 +103,30 @@ void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason rea
     outbound_own(guest, status, exchange->keep_alive && !service.draining, exchange->head_only);
 }
 
+/* The body is complete, and the agent has sent `exactly` that. */
+static enum piece last_piece(struct exchange *exchange, bool exactly, enum stream stream)
+{
+    exchange->clean = exactly && exchange->keeps && stream == STREAM_FLOWS &&
+                      exchange->request_sent == exchange->request_length;
+    return PIECE_LAST;
+}
+
 /* How many of `length` bytes at `at` are body, and what comes after them. Chunks are decoded in place. */
 static enum piece take_body(struct exchange *exchange, char *at, size_t *length, enum stream stream)
 {
     enum piece if_incomplete = stream == STREAM_FLOWS ? PIECE_MORE : PIECE_CUT;
-    size_t consumed;
+    size_t got = *length, consumed;
 
     switch ((enum answer_framing)exchange->framing) {
     case ANSWER_LENGTH:
-        if (*length > exchange->body_left)
+        if (got > exchange->body_left)
             *length = (size_t)exchange->body_left;
         exchange->body_left -= *length;
-        return exchange->body_left == 0 ? PIECE_LAST : if_incomplete;
+        return exchange->body_left == 0 ? last_piece(exchange, *length == got, stream) : if_incomplete;
     case ANSWER_CHUNKED:
-        switch (http_chunked_decode(&exchange->chunked, at, *length, UINT64_MAX, &consumed, length)) {
+        switch (http_chunked_decode(&exchange->chunked, at, got, UINT64_MAX, &consumed, length)) {
         case HTTP_DONE:
-            return PIECE_LAST;
+            return last_piece(exchange, consumed == got, stream);
         case HTTP_MORE:
             return if_incomplete;
         case HTTP_BAD:
@@ -115,7 +139,7 @@ static enum piece take_body(struct exchange *exchange, char *at, size_t *length,
         break;
     }
     *length = 0;
-    return PIECE_LAST;
+    return last_piece(exchange, got == 0, stream);
 }
 
 /* Write "SIZE CRLF" so that it ends where the data starts. @return where it starts */
@@ -207,6 +231,7 @@ static bool begin_answer(struct exchange *exchange, enum stream stream)
     bool keep;
 
     choose_framing(exchange, answer);
+    exchange->keeps = exchange->link && http_answer_keeps_open(answer, output->bytes + OUTPUT_HEADROOM);
     keep = exchange->keep_alive && exchange->relay != RELAY_CLOSE && !service.draining &&
            !(guest->ended && !guest->input);
     /* Made before the body is looked at, because the line of a chunk may be written over the old head. */
@@ -246,6 +271,8 @@ static bool read_head(struct exchange *exchange, enum stream stream)
     }
     if (output->head_used > 0)
         relay_fail(exchange, 502, REASON_AGENT_GARBAGE);
+    else if (upstream_again(exchange))
+        http_answer_begin(&output->answer);
     else
         relay_fail(exchange, 502, stream == STREAM_BROKEN ? REASON_AGENT_ERROR : REASON_AGENT_SILENT);
     return false;
@@ -298,25 +325,39 @@ static bool relay_once(struct exchange *exchange)
     return go_on && (size_t)got == space;
 }
 
-static void on_agent(int fd, short what, void *argument)
+/* Send what is left of the request, if it is writable. @return false where the exchange has failed */
+static bool send_rest(struct exchange *exchange, short what)
 {
-    struct exchange *exchange = argument;
-
-    (void)fd;
-    service_wake();
-    if ((what & EV_WRITE) && exchange->request_sent < exchange->request_length) {
+    if (!(what & EV_WRITE) || exchange->request_sent == exchange->request_length)
+        return true;
+    if (exchange->connecting) {
+        if (!upstream_connected(exchange))
+            return false;
+    } else {
         exchange->request_sent +=
             (uint32_t)agent_send(exchange->fd, exchange->request + exchange->request_sent,
                                  exchange->request_length - exchange->request_sent);
-        unwatch_agent(exchange);
-        if (!watch_agent(exchange))
-            what = 0;
     }
+    unwatch_agent(exchange);
+    return watch_agent(exchange);
+}
+
+void relay_ready(struct exchange *exchange, short what)
+{
+    service_wake();
+    if (!send_rest(exchange, what))
+        what = 0;
     if (what & EV_READ) {
         for (unsigned i = 0; i < READS_AT_ONCE && relay_once(exchange); i++)
             ;
     }
     service_settle();
+}
+
+static void on_agent(int fd, short what, void *argument)
+{
+    (void)fd;
+    relay_ready(argument, what);
 }
 
 void relay_resume(struct exchange *exchange)

@@ -18,6 +18,10 @@
 /** The agent has the request, wholly or in part: wait for the answer. May close the guest's connection. */
 void relay_begin(struct exchange *exchange);
 
+/** Something has happened on the agent's connection: what it says, or room for the request (EV_READ,
+ * EV_WRITE). */
+void relay_ready(struct exchange *exchange, short what);
+
 /** Go on after the guest has taken everything so far. May close the guest's connection. */
 void relay_resume(struct exchange *exchange);
 

@@ -8,6 +8,8 @@
 #include "unpriv/worker/alarm.h"
 #include "unpriv/worker/clock.h"
 #include "unpriv/worker/connection.h"
+#include "unpriv/worker/dialing.h"
+#include "unpriv/worker/link.h"
 #include "unpriv/worker/listener.h"
 #include "unpriv/worker/loop.h"
 #include "unpriv/worker/service.h"
@@ -56,8 +58,10 @@ bool serve_reserve(const struct settings *settings)
            source_table_reserve(&service.sources, most) &&
            network_table_reserve(&service.networks, settings->max_networks) &&
            listener_reserve(settings->max_listeners) &&
+           instance_table_reserve(&service.instances, settings->max_instances) &&
            rate_table_reserve(&service.rates, settings->max_networks > 1 ? RATE_GUESTS_ALL : RATE_GUESTS,
                               RATE_GUESTS) &&
+           (!settings->upstream_reuse || link_reserve(settings->max_in_flight)) &&
            loop_reserve(serve_descriptors(settings));
 }
 
@@ -68,6 +72,7 @@ struct event_base *serve_events(void)
         return NULL;
     alarm_begin();
     upstream_begin();
+    link_begin();
     listener_begin();
     return service.base;
 }
@@ -107,6 +112,7 @@ bool serve_remove(uint32_t number)
     service_wake();
     listener_remove_all(network);
     admission_remove(network);
+    link_close_idle(network);
     rate_forget(&service.rates, &network->rates);
     if (network->counters)
         counters_end(network->counters);
@@ -115,9 +121,14 @@ bool serve_remove(uint32_t number)
     return true;
 }
 
+bool serve_instances(const struct instance_batch *batch)
+{
+    return instance_table_take(&service.instances, batch);
+}
+
 bool serve_start(void)
 {
-    return listener_start();
+    return dialing_start() && listener_start();
 }
 
 void serve_drain(void)
@@ -127,6 +138,7 @@ void serve_drain(void)
     service_wake();
     service.draining = true;
     listener_stop();
+    link_close_all_idle();
     admission_drain();
     service_settle();
 }

@@ -10,6 +10,7 @@
 #define METAWARD_UNPRIV_WORKER_SERVE_H
 
 #include "ipc/address.h"
+#include "ipc/instance.h"
 #include "ipc/settings.h"
 
 #include <stdbool.h>
@@ -82,6 +83,15 @@ bool serve_unlisten(unsigned slot);
  * @return false where there is no such network
  */
 bool serve_remove(uint32_t number);
+
+/**
+ * Take records of guests that are known one by one; a whole table of them replaces the one before. Requests
+ * that are complete already keep the identity that they were given.
+ *
+ * @param batch validated; copied
+ * @return false where it is not the next one, or there is no room for so many
+ */
+bool serve_instances(const struct instance_batch *batch);
 
 /** Start accepting on every listener. */
 bool serve_start(void);

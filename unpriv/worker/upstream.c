@@ -6,6 +6,8 @@
 #include "unpriv/worker/admission.h"
 #include "unpriv/worker/agent.h"
 #include "unpriv/worker/alarm.h"
+#include "unpriv/worker/dialing.h"
+#include "unpriv/worker/link.h"
 #include "unpriv/worker/relay.h"
 #include "unpriv/worker/service.h"
 
@@ -57,41 +59,114 @@ void upstream_queue(struct connection *connection)
 static bool passes(int error)
 {
     return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-           error == EINTR;
+           error == EINTR || error == EADDRNOTAVAIL || error == ETOOMANYREFS;
 }
 
-static bool is_forbidden(int error)
+static enum http_reason reason_of(int error)
 {
-    return error == EACCES || error == EPERM;
+    return agent_is_forbidden(error) ? REASON_AGENT_FORBIDDEN : REASON_AGENT_ABSENT;
+}
+
+/* The agent has the request, or the first part of it. */
+static void taken(struct exchange *exchange, size_t sent)
+{
+    exchange->taken_at = service.now;
+    exchange->request_sent = (uint32_t)sent;
+    retry_ms = RETRY_FIRST_MS;
+    admission_state(exchange->guest, GUEST_ANSWERING);
+    alarm_set(exchange->guest, DEADLINE_SERVER);
+}
+
+/* There is no connection for the request just taken from the queue. @return false where none can be had now
+ */
+static bool not_taken(struct exchange *exchange, int error)
+{
+    exchange->waiting = passes(error);
+    if (exchange->waiting) {
+        queue_put_back(&service.queue, &exchange->waiter);
+        stall();
+        return false;
+    }
+    queue_done(&service.queue, exchange->guest->source);
+    relay_fail(exchange, 503, reason_of(error));
+    return true;
+}
+
+/* May the network's requests share connections? Not where its guests are several tenants'. */
+static bool may_share(const struct exchange *exchange)
+{
+    return service.settings.upstream_reuse &&
+           exchange->guest->source->network->given.identity != IDENTITY_INSTANCE;
+}
+
+/* Ask on a connection that is there already. @return false where there is none for this request */
+static bool ask_again_there(struct exchange *exchange)
+{
+    if (!may_share(exchange) || !exchange->safe || exchange->again || !link_take(exchange))
+        return false;
+    exchange->old_link = true;
+    taken(exchange, agent_send(exchange->fd, exchange->request, exchange->request_length));
+    relay_begin(exchange);
+    return true;
+}
+
+/* A new connection to the agent. */
+static void connected_by(struct exchange *exchange, int fd)
+{
+    exchange->fd = fd;
+    if (may_share(exchange))
+        link_make(exchange, fd);
 }
 
 /* @return false where the agent takes nothing now */
 static bool dispatch_one(struct exchange *exchange)
 {
-    struct connection *connection = exchange->guest;
     size_t sent = 0;
-    int fd = agent_ask(exchange->request, exchange->request_length, &sent);
+    int fd;
 
-    if (fd >= 0) {
-        exchange->waiting = false;
-        exchange->fd = fd;
-        exchange->taken_at = service.now;
-        exchange->request_sent = (uint32_t)sent;
-        retry_ms = RETRY_FIRST_MS;
-        admission_state(connection, GUEST_ANSWERING);
-        alarm_set(connection, DEADLINE_SERVER);
-        relay_begin(exchange);
-        return true;
-    }
-    if (passes(errno)) {
-        queue_put_back(&service.queue, &exchange->waiter);
-        stall();
-        return false;
-    }
     exchange->waiting = false;
-    queue_done(&service.queue, connection->source);
-    relay_fail(exchange, 503, is_forbidden(errno) ? REASON_AGENT_FORBIDDEN : REASON_AGENT_ABSENT);
+    if (ask_again_there(exchange))
+        return true;
+    if (settings_dialed(&service.settings))
+        return dialing_ask(exchange) || not_taken(exchange, EAGAIN);
+    fd = agent_ask(exchange->request, exchange->request_length, &sent);
+    if (fd < 0)
+        return not_taken(exchange, errno);
+    connected_by(exchange, fd);
+    taken(exchange, sent);
+    relay_begin(exchange);
     return true;
+}
+
+void upstream_dialed(struct exchange *exchange, int fd, int error)
+{
+    if (fd < 0) {
+        agent_unreached(error);
+        not_taken(exchange, error);
+        return;
+    }
+    connected_by(exchange, fd);
+    exchange->connecting = true;
+    if (upstream_connected(exchange))
+        relay_begin(exchange);
+}
+
+bool upstream_connected(struct exchange *exchange)
+{
+    size_t sent = 0;
+
+    switch (agent_try(exchange->fd, exchange->request, exchange->request_length, &sent)) {
+    case AGENT_CONNECTED:
+        exchange->connecting = false;
+        taken(exchange, sent);
+        return true;
+    case AGENT_CONNECTING:
+        return true;
+    case AGENT_UNREACHED:
+        break;
+    }
+    relay_fail(exchange, 503, reason_of(errno));
+    return false;
 }
 
 void upstream_dispatch(void)
@@ -104,20 +179,44 @@ void upstream_dispatch(void)
     }
 }
 
+bool upstream_again(struct exchange *exchange)
+{
+    if (!exchange->old_link)
+        return false;
+    link_leave(exchange, false);
+    exchange->old_link = false;
+    exchange->again = true;
+    exchange->request_sent = 0;
+    exchange->waiting = true;
+    queue_put_back(&service.queue, &exchange->waiter);
+    admission_state(exchange->guest, GUEST_WAITING);
+    alarm_set(exchange->guest, DEADLINE_CONNECT);
+    return true;
+}
+
 void upstream_leave(struct exchange *exchange)
 {
     if (exchange->waiting) {
         exchange->waiting = false;
         queue_withdraw(&service.queue, &exchange->waiter);
     }
+    if (exchange->dialing) {
+        dialing_leave(exchange);
+        queue_done(&service.queue, exchange->guest->source);
+    }
     if (exchange->fd < 0)
         return;
-    /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
-     * that. */
-    close(exchange->fd);
-    event_del(&exchange->event);
-    exchange->watched = false;
-    exchange->fd = -1;
+    if (exchange->link) {
+        link_leave(exchange, exchange->clean && !service.draining);
+    } else {
+        /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for
+         * just that. */
+        close(exchange->fd);
+        if (event_initialized(&exchange->event))
+            event_del(&exchange->event);
+        exchange->watched = false;
+        exchange->fd = -1;
+    }
     queue_done(&service.queue, exchange->guest->source);
     stalled = false;
 }

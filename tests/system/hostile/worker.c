@@ -67,7 +67,10 @@ static enum message_type hear(void)
     for (;;) {
         switch (channel_receive(&channel, phase, &received)) {
         case CHANNEL_OK:
-            return received.message.type;
+            if (received.message.type != MSG_COUNTERS) /* it counts nothing */
+                return received.message.type;
+            close(received.fds[0]);
+            break;
         case CHANNEL_AGAIN:
             wait_on(CHANNEL_FD);
             break;
@@ -176,7 +179,7 @@ static void next_sequence(void)
 static void reserved_set(void)
 {
     struct message message = good(MSG_LOG_BROKEN);
-    message.reserved = 1;
+    message.role = 1;
     put_message(message);
 }
 
@@ -518,5 +521,5 @@ int main(int argc, char **argv)
         _exit(start_worker());
     channel_begin(&channel, CHANNEL_FD);
     play(part()->nursery);
-    _exit(nursery_run(argv[2]));
+    _exit(nursery_run(argv[2], strcmp(argv[1], "nursery-host") == 0 ? POLICY_NURSERY_HOST : POLICY_NURSERY));
 }

@@ -43,7 +43,7 @@ enum { POLL_INPUT, POLL_NURSERY, POLL_WORKER, POLL_LOG, POLL_COUNT };
 static struct channel nursery, worker;
 static uint32_t worker_phase = PHASE_PARENT_WORKER_START;
 static int log_end, home;
-static const struct counters *counters; /* NULL: the worker counts nothing */
+static int counters = -1; /* the worker counts there */
 
 static void say(const char *word, long number)
 {
@@ -88,6 +88,8 @@ static void set(struct settings *settings, const char *name, const char *value)
     METAWARD_TABLES(SET)
     METAWARD_TIMEOUTS(SET)
 #undef SET
+    if (strcmp(name, "upstream_reuse") == 0)
+        settings->upstream_reuse = (uint8_t)strtoul(value, NULL, 10);
 }
 
 static void become_nursery(struct confinement *confinement)
@@ -127,20 +129,20 @@ static void start_nursery(const char *executable, const char *directory, const s
 static void hand_counters(uint32_t networks)
 {
     struct message message;
-    int fd = counters_make(networks);
 
-    if (fd < 0 || (counters = counters_view(fd, networks)) == NULL)
+    counters = counters_make(networks);
+    if (counters < 0)
         err(1, "counters");
     message_begin(&message, MSG_COUNTERS);
-    tell(&worker, &message, &fd);
-    close(fd);
+    tell(&worker, &message, &counters);
 }
 
 static void say_counters(uint32_t number)
 {
     struct counters now;
 
-    counters_copy(&counters[number], &now);
+    if (!counters_read(counters, number, &now))
+        err(1, "counters");
     printf("count uuid=%s connections=%lu open=%lu spoofs=%lu rate_limited=%lu queued=%lu in_flight=%lu "
            "latency_ms=%lu",
            now.uuid, now.connections, now.open_now, now.spoofs, now.rate_limited, now.queued, now.in_flight,

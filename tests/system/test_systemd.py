@@ -1,0 +1,186 @@
+"""The unit: what its restrictions leave, that the daemon starts and serves under them, and what it tells its manager."""
+import grp
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+import service
+from harness import DAEMON, OTHER, PREFIX, Tenant, start_failing, wait_for
+from host import Host, ctl
+
+pytestmark = pytest.mark.plain  # a sanitized build needs more than the unit gives
+
+PACKAGING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging")
+UNIT = os.path.join(PACKAGING, "metawardd.service")
+INSTALLED = os.path.join(PREFIX, "lib")
+EXPOSURE_MOST = 2.9
+
+# All that systemd-analyze has to find fault with, and why it is so.
+EXPOSED = {
+    "User=/DynamicUser=": "files are trusted where they are root's, and workers must not be the parent's user",
+    "CapabilityBoundingSet=~CAP_SYS_ADMIN": "setns(), and the nursery's namespaces, mounts and root",
+    "CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)": "port 80",
+    "CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)": "nursery and reader give up root",
+    "CapabilityBoundingSet=~CAP_SYS_PTRACE": "the first worker's namespaces and descriptors are looked at",
+    "CapabilityBoundingSet=~CAP_KILL": "the reader is ended",
+    "SystemCallFilter=~@privileged": "nursery and reader give up root",
+    "SystemCallFilter=~@mount": "the nursery's root directory",
+    "RestrictNamespaces=~net": "networks; the nursery",
+    "RestrictNamespaces=~pid": "the nursery",
+    "RestrictNamespaces=~mnt": "the nursery",
+    "RestrictNamespaces=~ipc": "the nursery",
+    "RestrictNamespaces=~uts": "the nursery",
+    "RestrictNamespaces=~cgroup": "the nursery",
+    "RestrictAddressFamilies=~AF_(INET|INET6)": "listeners",
+    "RestrictAddressFamilies=~AF_UNIX": "agent, log, control socket",
+    "PrivateUsers=": "a user namespace has no power over the networks' namespaces",
+    "IPAddressDeny=": "guests have any address",
+    "DeviceAllow=": "ProtectClock= itself, which lets the real-time clock be read",
+    "RootDirectory=/RootImage=": "the agent's directory and log are the host's",
+}
+
+
+class Service(Host):
+    """The host daemon as its unit would start it, but for the manager: that is a socket here."""
+
+    def __init__(self, agent, networks=(), environment=(), outside="errno", **options):
+        super().__init__(agent, networks, **options)
+        self.words = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.words.bind(os.path.join(self.folder, "notify"))
+        self.words.settimeout(20)
+        self.command = ["env", "NOTIFY_SOCKET=" + os.path.join(self.folder, "notify"), *environment, sys.executable, "-B",
+                        service.__file__, UNIT, outside, self.folder] + self.command
+
+    def hear(self):
+        return self.words.recv(100).decode()
+
+    def stop(self, *number):
+        with self.words:
+            return super().stop(*number)
+
+
+def analyze(*arguments, check=True):
+    return subprocess.run(["systemd-analyze", "--no-pager", *arguments], capture_output=True, text=True, check=check)
+
+
+def test_the_exposure_is_low_and_all_of_it_has_a_reason():
+    overall = analyze("security", "--offline=yes", UNIT).stdout.splitlines()[-1]
+    print(overall)
+    assert float(re.search(r"([0-9.]+) \w+ \S+$", overall)[1]) <= EXPOSURE_MOST
+    faults = json.loads(analyze("security", "--offline=yes", "--json=short", UNIT).stdout)
+    exposed = {fault["name"] for fault in faults if fault["set"] is False and fault["exposure"] is not None}
+    assert exposed == set(EXPOSED)
+
+
+def test_the_installed_files_are_good():
+    unit = os.path.join(INSTALLED, "systemd/system/metawardd.service")
+    assert "\nExecStart=%s --config /etc/metaward/metawardd.conf\n" % DAEMON in open(unit, encoding="utf-8").read()
+    verified = analyze("verify", "--man=no", unit, check=False)
+    complaints = [line for line in verified.stderr.splitlines() if not line.endswith("system call, ignoring: mseal")]
+    assert (verified.returncode, complaints) == (0, [])
+
+
+def test_account_and_directories_are_made(tmp_path):
+    (tmp_path / "etc").mkdir()
+    for tool, kind in (("sysusers", "sysusers.d"), ("tmpfiles", "tmpfiles.d")):
+        create = ["--create"] if tool == "tmpfiles" else []
+        subprocess.run(["systemd-" + tool, "--root=%s" % tmp_path, *create, os.path.join(INSTALLED, kind, "metaward.conf")],
+                       check=True, capture_output=True)
+    assert re.search(r"^metaward:[^:]*:\d+:\d+:metadata proxy:/nonexistent:\S*nologin$", (tmp_path / "etc/passwd").read_text(),
+                     re.MULTILINE)
+    for name in ("run/metaward", "etc/metaward", "etc/metaward/networks.d"):
+        status = (tmp_path / name).stat()
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o755)
+
+
+def test_the_unit_and_the_policies_agree():
+    """Every call of a policy is one that the unit's filter lets pass."""
+    allowed = service.expand(service.read(UNIT)["SystemCallFilter"])
+    policies = json.loads(subprocess.run([DAEMON, "--print-policy=json"], capture_output=True, check=True).stdout)
+    for name in ("host", "nursery", "worker", "reader"):
+        assert {line["call"] for line in policies[name]} - allowed == set()
+
+
+@pytest.mark.parametrize("outside", ["errno", "kill"])
+def test_it_serves_under_the_units_restrictions(tenant, agent, outside):
+    """Where each call outside of the unit's filter kills, a start and a worker's end show that there is none."""
+    with Service(agent, {"one": (OTHER, tenant.proxy)}, outside=outside) as host:
+        assert host.hear() == "READY=1"
+        with tenant.client() as guest:  # at once: it was ready
+            assert guest.get().status == 200
+        os.kill(host.workers[0], 9)
+        os.kill(host.workers[1], 9)
+        wait_for("new workers", lambda: host.event("serving", 4))
+        with tenant.client() as guest:
+            assert guest.get().status == 200
+        assert os.path.samefile("/proc/%d/cwd" % host.pid, "/proc/%d/root" % host.pid)
+        assert os.readlink("/proc/%d/ns/net" % host.pid) != os.readlink("/proc/self/ns/net")
+        assert host.stop() == 0
+
+
+def test_the_control_socket_works_under_the_units_restrictions(tenant, agent):
+    """It is given to its group without CAP_CHOWN, and namespaces come through it."""
+    with Service(agent, outside="kill", isolation="network", control_group="nogroup") as host:
+        assert host.hear() == "READY=1"
+        status = os.stat(host.control)
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, grp.getgrnam("nogroup").gr_gid, 0o660)
+        ctl(host, "add", "--network-id", OTHER, "--netns", "/run/netns/" + tenant.proxy.name)
+        with wait_for("the network to be served", lambda: reached(tenant)) as guest:
+            assert guest.get().status == 200
+        assert [counted["uuid"] for counted in json.loads(ctl(host, "--json", "stats"))] == [OTHER]
+        ctl(host, "remove", OTHER)
+        assert host.stop() == 0
+
+
+def test_namespaces_come_and_go_under_the_units_restrictions(agent):
+    tenant = Tenant()
+    with Service(agent, {"one": (OTHER, tenant.proxy)}) as host:
+        assert host.hear() == "READY=1" and host.event("ready")["waiting"] == "1"
+        with tenant:
+            with wait_for("the new namespace to be served", lambda: reached(tenant)) as guest:
+                assert guest.get().status == 200
+            waiting = len(host.events("network-waiting"))
+        wait_for("its end to be seen", lambda: len(host.events("network-waiting")) > waiting)
+
+
+def reached(tenant):
+    try:
+        return tenant.client()
+    except OSError:
+        return None
+
+
+def test_the_watchdog_is_told_in_time_and_the_end_is_told(tenant, agent):
+    interval = 0.4
+    with Service(agent, {"one": (OTHER, tenant.proxy)}, ["WATCHDOG_USEC=%d" % (interval * 1e6)]) as host:
+        while host.hear() != "READY=1":
+            pass
+        for _ in range(5):
+            start = time.monotonic()
+            assert host.hear() == "WATCHDOG=1"
+            assert time.monotonic() - start < interval
+        host.process.terminate()
+        while (word := host.hear()) == "WATCHDOG=1":
+            pass
+        assert word == "STOPPING=1"
+        assert host.stop() == 0
+
+
+def test_a_start_that_fails_is_never_ready(agent):
+    host = Service(agent, config="[nonsense]\n")
+    with host.words:
+        status, lines = start_failing("--config", host.file, under=host.command[:host.command.index(DAEMON)])
+        assert status == 41 and "nonsense" in lines
+        assert str(status) in service.read(UNIT)["RestartPreventExitStatus"]
+        host.words.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            host.hear()
+    shutil.rmtree(host.folder)
