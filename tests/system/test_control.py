@@ -327,7 +327,7 @@ def request(kind, body=b""):
 
 
 request.size = 0
-LIST, HEALTH, DRAIN = 3, 6, 7
+LIST, HEALTH, DRAIN, LEASE = 3, 6, 7, 9
 
 
 def raw(host):
@@ -392,6 +392,44 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
         ctl(host, "list")
         wait_for("all to be closed", lambda: len(proc.descriptors(host.process.pid)) <= before + 1)
         assert host.process.poll() is None and len(host.events("control-refused")) < 120
+
+
+def lease(host, tenant):
+    """A lease's connection, once it is granted."""
+    sock = raw(host)
+    with open("/run/netns/" + tenant.proxy.name, "rb") as netns:
+        socket.send_fds(sock, [request(LEASE, spec_of(IDENTITY, ""))], [netns.fileno()])
+    assert struct.unpack_from("<HH", sock.recv(4096))[1] == 1
+    return sock
+
+
+def test_a_lease_is_served_as_long_as_its_connection_is_there(agent, tenant):
+    with Host(agent) as host:
+        for _ in range(3):
+            with lease(host, tenant) as first:
+                wait_for("the network to serve", lambda: not closed_to(tenant))
+                assert identity_seen(tenant) == IDENTITY
+                assert listed(host)[IDENTITY]["origin"] == "lease"
+                assert "held by a lease" in ctl(host, "remove", IDENTITY, status=REFUSED)
+                with lease(host, tenant):  # by another process: then the first one's end is no matter
+                    first.close()
+                    ctl(host, "list")
+                    assert identity_seen(tenant) == IDENTITY
+            start = time.monotonic()
+            wait_for("the network to be gone", lambda: closed_to(tenant))
+            print("gone after %.1f ms" % ((time.monotonic() - start) * 1000))
+            assert listed(host) == {}
+
+
+def test_many_leases_take_no_clients_place(agent):
+    with Crowd(40) as crowd_, Host(agent) as host, contextlib.ExitStack() as stack:
+        for identity, name in zip(crowd_.ids, crowd_.names):
+            sock = stack.enter_context(raw(host))
+            with open("/run/netns/" + name, "rb") as netns:
+                socket.send_fds(sock, [request(LEASE, spec_of(identity, ""))], [netns.fileno()])
+            assert struct.unpack_from("<HH", sock.recv(4096))[1] == 1
+        assert sorted(listed(host)) == sorted(crowd_.ids)
+        assert {row["state"] for row in listed(host).values()} == {"serving"}
 
 
 @pytest.fixture(scope="module")
