@@ -27,6 +27,7 @@ def enter():
             sys.exit(run_inside(directory))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     own_dev()
+    own_run()
     return os.environ[DIRECTORY]
 
 
@@ -50,3 +51,13 @@ def own_dev():
         os.mknod("/dev/" + name, 0o020666, os.makedev(major, minor))
     os.mkdir("/dev/shm", 0o1777)
     os.umask(0o022)
+
+
+def own_run():
+    """Names of namespaces, among them "bench" for the own one, and the place of a host daemon's control socket."""
+    for path in ("/run/netns", "/run/metaward"):
+        os.makedirs(path, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "run", path], check=True)
+    with open("/run/netns/bench", "w", encoding="ascii"):
+        pass
+    subprocess.run(["mount", "--bind", "/proc/self/ns/net", "/run/netns/bench"], check=True)

@@ -5,8 +5,8 @@ import subprocess
 import figures
 
 SIZE = "set terminal svg size 1000,420 font 'sans,12' background '#ffffff'\n"
-COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2", "nginx": "#27ae60",
-           "python": "#8e44ad", "floor": "#7f8c8d"}
+COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2",
+           "metaward-daemon-shared": "#17a589", "metaward-daemon-network": "#76d7c4", "nginx": "#27ae60", "python": "#8e44ad", "floor": "#7f8c8d"}
 
 
 def gnuplot(path, script):

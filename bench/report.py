@@ -19,7 +19,7 @@ TITLES = {subject.name: subject.title for subject in SUBJECTS}
 def print_work(work):
     print("\n%s%s" % (work["title"], ", equal load %d/s" % work["rate"] if work["rate"] else ""))
     for name, subject in work["subjects"].items():
-        line = "  %-14s %7.2f us/request  %7.0f/s" % (
+        line = "  %-22s %7.2f us/request  %7.0f/s" % (
             name, figures.median(subject, "closed", "cpu_us"), figures.median(subject, "closed", "per_second"))
         if subject["equal"]:
             line += "   p50 %6.0f p99 %6.0f p99.9 %6.0f us" % figures.answer_times(subject)
@@ -176,8 +176,8 @@ the times. What the subjects and works are: `bench/subjects.py`, `bench/works.py
 %s
 """ % (results["kernel"], results["processors"], ", ".join("%s %s" % pair for pair in results["versions"].items()),
        results["rounds"], results["sample_seconds"], round(results["took_seconds"] / 60), busy[0] * 100, busy[1] * 100, whose,
-       table(["", "measured", "at most", ""], [[t["text"], "%.2f" % t["value"], "%.2f" % t["most"], targets.verdict(t)]
-                                               for t in met]))
+       table(["", "measured", "at most", ""], [[t["text"], "%.2f" % t["value"], "" if t["most"] is None else "%.2f" % t["most"],
+                                                targets.verdict(t)] for t in met]))
     all_works = list(works.values())
     return "\n".join([head, cpu_part(all_works), throughput_part(all_works), latency_part(all_works), boot_part(works),
                       failure_part(all_works), weight_part(works, results.get("start_ms"))])

@@ -78,6 +78,26 @@ LIMIT = """\
     http-request deny deny_status 429 if { src_http_req_rate(base_rate_limiter) gt 1000000 }
 """
 
+DAEMON = """\
+[metaward]
+user = nobody
+metadata_proxy_socket = %(agent)s
+isolation = %(isolation)s
+control_socket = %(control)s
+networks = %(networks)s
+upstream_reuse = %(reuse)s
+[limits]
+max_networks = %(most)d
+[log]
+log = %(log)s
+"""
+NETWORK_FILE = """\
+[network]
+network_id = %(network)s
+netns = bench
+listen = %(address)s:80
+%(limit)s"""
+
 NGINX = """\
 daemon off;
 user nobody nogroup;
@@ -126,8 +146,8 @@ class Subject:
     def address(self, network=0):
         return "127.%d.%d.%d" % (self.number, (network + 1) // 256, (network + 1) % 256)
 
-    def target(self):
-        return self.address() + ":80"
+    def target(self, network=0):
+        return self.address(network) + ":80"
 
     def pids(self):
         return [process.pid for process in self.processes]
@@ -210,20 +230,33 @@ class Neutron(Subject):
 
 
 class Metaward(Neutron):
+    """The drop-in; where connections to the agent are kept, which no configuration of Neutron's asks for, metawardd itself."""
     name, title = "metaward", "metaward (drop-in)"
     reuses = False
 
     @property
+    def prefix(self):
+        return os.environ["METAWARD_PREFIX"]
+
+    @property
     def program(self):
-        return os.path.join(os.environ["METAWARD_PREFIX"], "libexec", "metaward", "haproxy")
+        return os.path.join(self.prefix, "libexec", "metaward", "haproxy")
+
+    def launch(self):
+        if not self.wanted.reuse:
+            super().launch()
+            return
+        for network in range(self.wanted.networks):
+            self.run(os.path.join(self.prefix, "sbin", "metawardd"), "--upstream-reuse", "--user", "nobody", "--log", "none",
+                     "--network-id", NETWORK % network, "--listen", self.target(network), "--metadata-proxy-socket", self.wanted.agent)
 
 
 class Beside(Metaward):
     name, title = "beside", "metaward, another build"
 
     @property
-    def program(self):
-        return os.path.join(os.environ["METAWARD_BESIDE"], "libexec", "metaward", "haproxy")
+    def prefix(self):
+        return os.environ["METAWARD_BESIDE"]
 
 
 class HAProxy2(Neutron):
@@ -278,4 +311,35 @@ class Floor(Subject):
                  *(["--close"] if wanted.close else []), *(["--reuse"] if wanted.reuse else []))
 
 
-SUBJECTS = (Metaward, Beside, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor)
+class DaemonShared(Subject):
+    """The host daemon, with a file for each network. All networks are in the bench's own namespace."""
+    name, title = "metaward-daemon-shared", "metaward, host daemon, shared"
+    isolation = "shared"
+
+    def launch(self):
+        networks = os.path.join(self.directory, "networks.d")
+        os.makedirs(networks, exist_ok=True)
+        for network in range(self.wanted.networks):
+            self.write(os.path.join(networks, "%d.conf" % network), NETWORK_FILE % {
+                "network": NETWORK % network, "address": self.address(network),
+                "limit": "rate_limit = 1000000/10s\n" if self.wanted.limits else ""})
+        path = os.path.join(self.directory, "metawardd.conf")
+        self.write(path, DAEMON % {
+            "agent": self.wanted.agent, "isolation": self.isolation, "networks": networks, "most": max(1024, self.wanted.networks),
+            "control": os.path.join(self.directory, "control"), "log": "syslog" if self.wanted.log else "none",
+            "reuse": "yes" if self.wanted.reuse else "no"})
+        self.run(os.path.join(os.environ["METAWARD_PREFIX"], "sbin", "metawardd"), "--config", path)
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+
+
+class DaemonNetwork(DaemonShared):
+    name, title = "metaward-daemon-network", "metaward, host daemon, network"
+    isolation = "network"
+
+
+SUBJECTS = (Metaward, Beside, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor, DaemonShared, DaemonNetwork)

@@ -20,7 +20,14 @@ def target(text, value, most, others=0.0):
     return {"text": text, "value": value, "most": most, "others": others, "met": None if others > BUSY else value <= most}
 
 
+def beside(text, value):
+    """What is no target, but is to be seen beside one."""
+    return {"text": text, "value": value, "most": None, "others": 0.0, "met": None}
+
+
 def verdict(judged):
+    if judged["most"] is None:
+        return "for comparison"
     return {True: "met", False: "NOT MET", None: "not judged: others had %.0f %%" % (judged["others"] * 100)}[judged["met"]]
 
 
@@ -31,6 +38,10 @@ def cpu_targets(works):
             if found:
                 whose = "HAProxy's" if other == HAPROXY else "the floor's"
                 yield target("%s: CPU per request, of %s" % (works[name]["title"], whose), found[0], most)
+    for other, whose in (("haproxy-reuse", "HAProxy's that reuses too"), ("floor", "the floor's")):
+        found = figures.ratio(works["reuse"], "closed", "cpu_us", "metaward", other) if "reuse" in works else None
+        if found:
+            yield beside("%s: CPU per request, of %s" % (works["reuse"]["title"], whose), found[0])
 
 
 def latency_targets(works, undisturbed):
@@ -56,7 +67,11 @@ def judge(results, undisturbed):
 
 
 def lines(judged):
-    return ["%-85s %6.2f (at most %.2f)  %s" % (t["text"], t["value"], t["most"], verdict(t)) for t in judged]
+    return ["%-95s %8.2f %-18s %s" % (t["text"], t["value"], limit(t), verdict(t)) for t in judged]
+
+
+def limit(judged):
+    return "(at most %.2f)" % judged["most"] if judged["most"] is not None else ""
 
 
 Left = collections.namedtuple("Left", "work text")
