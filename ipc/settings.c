@@ -24,8 +24,8 @@ _Static_assert(sizeof(standard_forward) / sizeof(standard_forward[0]) <= SETTING
 
 /* No padding: every byte of the structure has a name and is checked. */
 _Static_assert(sizeof(struct settings) == 8 + 4 + 17 * sizeof(uint32_t) + SETTINGS_PATH_SIZE +
-                                              2 * SETTINGS_OWN_PATH_SIZE + NETWORK_TAG_SIZE +
-                                              sizeof(((struct settings *)NULL)->forward),
+                                              sizeof(((struct settings *)NULL)->monitor_path) * (size_t)2 +
+                                              NETWORK_TAG_SIZE + sizeof(((struct settings *)NULL)->forward),
                "settings have no padding");
 
 void settings_default(struct settings *settings)

@@ -120,6 +120,13 @@ static bool tell(enum message_type type, const int *fds)
     return channel_send(self.nursery, &message, fds) == CHANNEL_OK;
 }
 
+/* The nursery, where it is behind, is told later. */
+static void end_reader(void)
+{
+    if (!tell(MSG_KILL, NULL))
+        loop_timer(&self.timer, clock_now() + AGAIN_MS);
+}
+
 /* What follows from what became of a file. */
 static void go_on(enum host_files_progress progress)
 {
@@ -131,7 +138,7 @@ static void go_on(enum host_files_progress progress)
     self.channel = -1;
     if (progress == HOST_FILES_FAILED)
         text_append(error, sizeof(error), 0, "no reader works");
-    on_time(&self.timer);
+    end_reader();
 }
 
 static void start_reader(void)
@@ -165,11 +172,12 @@ static void on_channel(struct watch *watch, uint32_t events)
 /* An answer is overdue, or the nursery, which was behind, is to be told once more. */
 static void on_time(struct timer *timer)
 {
+    (void)timer;
     if (self.channel >= 0)
         go_on(host_files_due(&files, clock_now()));
-    else if (self.reader && !tell(MSG_KILL, NULL))
-        loop_timer(timer, clock_now() + AGAIN_MS);
-    else if (!self.reader)
+    else if (self.reader)
+        end_reader();
+    else
         start_reader();
 }
 

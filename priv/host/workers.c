@@ -143,11 +143,10 @@ static void retire(struct host_worker *w)
     struct host_network *network = own() && networks != 0 ? networks_place(networks - 1U) : NULL;
     if (network != NULL && network->gone)
         leave(w, network);
-    start_next();
 }
 
-/* What follows from whatever was done with a worker. */
-static void after(struct host_worker *w, int step)
+/* What follows for a worker from whatever was done with it. */
+static void follow(struct host_worker *w, int step)
 {
     struct worker *worker = &w->worker;
     if (step != 0)
@@ -182,8 +181,15 @@ static void start_next(void)
             w->starting = true;
             starting++;
         }
-        after(w, w->leaving ? 0 : worker_start(&w->worker));
+        follow(w, w->leaving ? 0 : worker_start(&w->worker));
     }
+}
+
+/* What follows from whatever was done with a worker, for it and for those that wait to be started. */
+static void after(struct host_worker *w, int step)
+{
+    follow(w, step);
+    start_next();
 }
 
 static void start(struct host_worker *w)

@@ -148,7 +148,7 @@ static void on_slow_guest(struct connection *connection)
     uint32_t before = output ? output->at : 0;
     enum outbound_result result = outbound_flush(connection);
 
-    if (result == OUTBOUND_PENDING && output->at == before)
+    if (result == OUTBOUND_PENDING && output && output->at == before)
         outbound_lost(connection, REASON_GUEST_SLOW);
     else
         on_flushed(connection, result);

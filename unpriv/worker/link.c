@@ -137,7 +137,7 @@ static bool watch(struct link *link, short wanted)
 {
     if (link->watched)
         event_del(&link->event);
-    event_assign(&link->event, service.base, link->fd, wanted | EV_PERSIST, on_link, link);
+    event_assign(&link->event, service.base, link->fd, (short)(wanted | EV_PERSIST), on_link, link);
     link->watched = event_add(&link->event, NULL) == 0;
     return link->watched;
 }
