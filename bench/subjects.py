@@ -6,6 +6,7 @@ X-Forwarded-For and the network's id, opens a connection to the agent for each r
 """
 import dataclasses
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -318,7 +319,8 @@ class DaemonShared(Subject):
 
     def launch(self):
         networks = os.path.join(self.directory, "networks.d")
-        os.makedirs(networks, exist_ok=True)
+        shutil.rmtree(networks, ignore_errors=True)  # an earlier work's
+        os.mkdir(networks)
         for network in range(self.wanted.networks):
             self.write(os.path.join(networks, "%d.conf" % network), NETWORK_FILE % {
                 "network": NETWORK % network, "address": self.address(network),
