@@ -51,6 +51,28 @@ static enum control_code add(const struct network_spec *spec, int netns, enum ne
     return networks_add(spec, netns, origin, NULL, why) != NETWORKS_NONE ? CONTROL_FINE : CONTROL_REFUSED;
 }
 
+/* A lease is granted to one process at a time, and only where guests are served from now on: whoever asks
+ * takes the answer for that. */
+static enum control_code grant(const struct network_spec *spec, int netns, uint8_t peer, const char **why)
+{
+    uint32_t place = networks_find(spec->network.uuid);
+    if (place != NETWORKS_NONE && leases[place].fd != 0) {
+        *why = "another process holds its lease";
+        if (netns >= 0)
+            close(netns);
+        return CONTROL_REFUSED;
+    }
+    enum control_code code = add(spec, netns, ORIGIN_LEASE, peer, why);
+    if (code != CONTROL_FINE)
+        return code;
+    const struct host_network *network = networks_at(networks_find(spec->network.uuid));
+    if (network->state == NETWORK_SERVING)
+        return CONTROL_FINE;
+    *why = network->why != NULL ? network->why : "it can't be served now";
+    networks_remove(spec->network.uuid);
+    return CONTROL_REFUSED;
+}
+
 static enum control_code act_on(const struct control_request *request, const char **why)
 {
     uint32_t place = networks_find(request->body.uuid);
@@ -82,7 +104,7 @@ static enum control_code meet(const struct control_request *request, int netns, 
     case CONTROL_ADD:
         return add(&request->body.spec, netns, ORIGIN_CONTROL, peer, why);
     case CONTROL_LEASE:
-        return add(&request->body.spec, netns, ORIGIN_LEASE, peer, why);
+        return grant(&request->body.spec, netns, peer, why);
     case CONTROL_DRAIN:
         if (request->body.uuid[0] != '\0')
             return act_on(request, why);
@@ -233,7 +255,6 @@ static void on_lease(struct watch *watch, uint32_t events)
     networks_remove(uuid);
 }
 
-/* Asked for again, by a new process, the network is that one's. */
 static void keep(const struct control_request *request, int fd)
 {
     uint32_t place = networks_find(request->body.spec.network.uuid);
@@ -241,8 +262,6 @@ static void keep(const struct control_request *request, int fd)
         close(fd);
         return;
     }
-    if (leases[place].fd != 0)
-        close(leases[place].fd - 1);
     leases[place] = (struct held){{on_lease}, fd + 1};
     if (!loop_watch(&leases[place].watch, fd, EPOLLIN | EPOLLRDHUP))
         host_unwatched();

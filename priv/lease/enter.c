@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define ANSWER_MOST_MS     10000
+#define AGAIN_MOST_MS      300 /* an old holder has ended, and the daemon has not heard of it yet */
 #define TAKE_OVER_MOST_MS  5000
 #define TAKE_OVER_PAUSE_MS 10
 
@@ -28,7 +29,7 @@ static struct lease lease;
 static int ask(int fd, int netns, bool takes_over)
 {
     struct control_reply reply = {.type = CONTROL_REPLY_NONE};
-    int64_t until = clock_now() + (takes_over ? TAKE_OVER_MOST_MS : 0);
+    int64_t until = clock_now() + (takes_over ? TAKE_OVER_MOST_MS : AGAIN_MOST_MS);
     for (;;) {
         enum channel_result result = lease_ask(fd, &lease.spec, netns);
         if (result == CHANNEL_OK)

@@ -411,10 +411,11 @@ def test_a_lease_is_served_as_long_as_its_connection_is_there(agent, tenant):
                 assert identity_seen(tenant) == IDENTITY
                 assert listed(host)[IDENTITY]["origin"] == "lease"
                 assert "held by a lease" in ctl(host, "remove", IDENTITY, status=REFUSED)
-                with lease(host, tenant):  # by another process: then the first one's end is no matter
-                    first.close()
-                    ctl(host, "list")
-                    assert identity_seen(tenant) == IDENTITY
+                with raw(host) as second, open("/run/netns/" + tenant.proxy.name, "rb") as netns:
+                    socket.send_fds(second, [request(LEASE, spec_of(IDENTITY, ""))], [netns.fileno()])
+                    answer = second.recv(4096)
+                    assert struct.unpack_from("<HH", answer)[1] == 2 and b"another process holds its lease" in answer
+                assert identity_seen(tenant) == IDENTITY  # whatever became of the other one
             start = time.monotonic()
             wait_for("the network to be gone", lambda: closed_to(tenant))
             print("gone after %.1f ms" % ((time.monotonic() - start) * 1000))

@@ -1,6 +1,7 @@
 """The drop-in as the holder of a lease, against a daemon that the tests make up."""
 import array
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,8 @@ import time
 import pytest
 
 import proc
-from harness import NETWORK, PREFIX, SANITIZED, Agent, Client, connect, wait_for
+from harness import NETWORK, PREFIX, SANITIZED, Agent, Client, Tenant, connect, wait_for
+from host import Host, ctl
 from room import Room
 from test_policy_use import calls, loads_a_filter, matches, policy
 
@@ -365,3 +367,80 @@ def test_every_call_is_in_its_table_and_every_line_is_used(room, tmp_path):
     assert not strangers
     idle = [line["call"] for line in table if not line["unused"] and not any(matches(line, call) for call in used)]
     assert not idle
+
+
+class Whole:
+    """The real daemon and the real drop-in: one network of a tenant, handed over."""
+
+    def __init__(self, tenant, agent, room):
+        self.tenant, self.agent, self.room = tenant, agent, room
+        self.network = Network(agent.path)
+        with open(self.network.path, encoding="utf-8") as f:
+            text = f.read()
+        with open(self.network.path, "w", encoding="utf-8") as f:
+            f.write(text.replace("bind 127.0.0.1:%d" % self.network.port, "bind 169.254.169.254:80"))
+
+    def daemon(self):
+        return Host(self.agent, under=self.room.enter(), control_socket="/run/metaward/control")
+
+    def start(self, *options):
+        return self.network.start(self.room, *options, under=("ip", "netns", "exec", self.tenant.proxy.name))
+
+    def control(self, *words):
+        return json.loads(ctl(self.room.path("control"), *words, "--json"))
+
+    def answers(self):
+        with contextlib.suppress(OSError), self.tenant.client() as client:
+            return json.loads(client.get().body)["headers"]
+        return None
+
+    def gone(self):
+        try:
+            with self.tenant.client():
+                return False
+        except ConnectionRefusedError:
+            return True
+
+
+@pytest.fixture
+def whole():
+    with Tenant() as tenant, Agent() as agent, Room() as made:  # the room shows the namespaces that were there first
+        yield Whole(tenant, agent, made)
+
+
+def test_guests_are_served_as_long_as_the_lease_is_held(whole):
+    with whole.daemon():
+        status, said = whole.start()
+        assert status == 0, said
+        assert ["X-Neutron-Network-ID", NETWORK] in whole.answers()
+        assert ["X-Forwarded-For", Tenant.GUEST] in whole.answers()
+        os.kill(whole.network.pid(), signal.SIGKILL)
+        wait_for("the listener's end", whole.gone)
+
+
+def test_a_second_one_on_the_same_address_fails_as_ever(whole):
+    other = Whole(whole.tenant, whole.agent, whole.room)
+    with open(other.network.path, encoding="utf-8") as f:
+        text = f.read()
+    with open(other.network.path, "w", encoding="utf-8") as f:
+        f.write(text.replace(NETWORK, "00000000-1111-2222-3333-444444444444"))
+    with whole.daemon():
+        assert whole.start()[0] == 0
+        status, said = other.start()
+        assert status == 1 and said.count("\n") == 1, said
+        assert ["X-Neutron-Network-ID", NETWORK] in whole.answers()
+        os.kill(whole.network.pid(), signal.SIGTERM)
+
+
+def test_the_next_daemon_serves_the_lease_by_itself(whole):
+    with whole.daemon() as daemon:
+        assert whole.start()[0] == 0
+        assert whole.answers()
+        daemon.process.kill()
+        daemon.process.wait()
+        wait_for("the listener's end", whole.gone)
+        with whole.daemon():
+            wait_for("an answer", whole.answers)
+            assert ["X-Neutron-Network-ID", NETWORK] in whole.answers()
+            os.kill(whole.network.pid(), signal.SIGTERM)
+            wait_for("the listener's end", whole.gone)
