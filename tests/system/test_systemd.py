@@ -116,8 +116,9 @@ def test_it_serves_under_the_units_restrictions(tenant, agent, outside):
         assert host.hear() == "READY=1"
         with tenant.client() as guest:  # at once: it was ready
             assert guest.get().status == 200
-        os.kill(host.workers[0], 9)
-        os.kill(host.workers[1], 9)
+        wait_for("both workers", lambda: host.event("serving", 2))
+        for worker in host.workers:
+            os.kill(worker, 9)
         wait_for("new workers", lambda: host.event("serving", 4))
         with tenant.client() as guest:
             assert guest.get().status == 200
