@@ -73,6 +73,14 @@ int starter_descriptor(void)
     return starter;
 }
 
+void starter_moved(int fd)
+{
+    if (starter < 0)
+        return;
+    starter = fd;
+    report_failures_to(fd);
+}
+
 int starter_let_go(int status)
 {
     unsigned char byte = (unsigned char)status;

@@ -26,6 +26,9 @@ bool starter_waits(void);
 /** The descriptor of the way to it, which somebody else may be given; -1 where none waits. */
 int starter_descriptor(void);
 
+/** That descriptor has another number now; nothing to do where none waits. */
+void starter_moved(int fd);
+
 /**
  * In the background, make 0, 1 and 2 /dev/null: whoever reads the starter's pipes sees their end before the
  * starter's. From then on the lines of report_failed() go to the starter, too. Does nothing where there is no

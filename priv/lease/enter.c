@@ -23,6 +23,7 @@
 #define TAKE_OVER_MOST_MS  5000
 #define TAKE_OVER_PAUSE_MS 10
 
+static const char holder[] = METAWARD_LIBEXECDIR "/lease/haproxy";
 static struct lease lease;
 
 /* @return 0, or the step that failed, reported */
@@ -45,23 +46,23 @@ static int ask(int fd, int netns, bool takes_over)
     }
 }
 
-/* The process that stays: its pid file, its descriptors, its end as this program. */
-static int settle(const struct config *config, char *const *arguments, int control, int netns)
+static int write_pid(const char *path)
 {
-    static const char holder[] = METAWARD_LIBEXECDIR "/lease/haproxy";
     char error[PIDFILE_ERROR_SIZE];
-    int executable = trusted_executable(holder);
-    if (executable < 0)
-        return report_failed(STEP_WORKER_EXECUTABLE, errno, holder);
-    if (config->pid_file[0] != '\0' && pidfile_write(config->pid_file, getpid(), &lease.pidfile, error) != 0)
+    if (path[0] == '\0')
+        return 0;
+    if (pidfile_write(path, getpid(), &lease.pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
-    int lock = -1;
-    if (lease.pidfile.name[0] != '\0') {
-        if (!pidfile_own(&lease.pidfile))
-            return report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
-        lock = lease.pidfile.file;
-        lease.pidfile.file = LEASE_PIDFILE_FD;
-    }
+    return pidfile_own(&lease.pidfile)
+               ? 0
+               : report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");
+}
+
+/* Leave the holder what it needs, and become it. Returns only where that failed. */
+static int become_holder(int executable, char *const *arguments, int control, int netns)
+{
+    int lock = lease.pidfile.name[0] != '\0' ? lease.pidfile.file : -1;
+    lease.pidfile.file = LEASE_PIDFILE_FD;
     lease.starter_waits = starter_waits();
     int record = memfd_create("lease", MFD_CLOEXEC);
     if (record < 0 || write(record, &lease, sizeof(lease)) != (ssize_t)sizeof(lease) ||
@@ -73,7 +74,24 @@ static int settle(const struct config *config, char *const *arguments, int contr
     const int fds[] = {control, netns, record, starter_descriptor(), lock};
     step = become(executable, arguments, lease.pidfile.owner, fds, LEASE_CONTROL_FD,
                   sizeof(fds) / sizeof(fds[0]));
-    return report_failed(step, errno, holder);
+    int failure = errno;
+    starter_moved(LEASE_STARTER_FD);
+    return report_failed(step, failure, holder);
+}
+
+/* The process that stays: its pid file, its descriptors, its end as this program. */
+static int settle(const struct config *config, char *const *arguments, int control, int netns)
+{
+    int executable = trusted_executable(holder);
+    if (executable < 0)
+        return report_failed(STEP_WORKER_EXECUTABLE, errno, holder);
+    int step = write_pid(config->pid_file);
+    if (step == 0)
+        step = become_holder(executable, arguments, control, netns);
+    int error = pidfile_remove(&lease.pidfile);
+    if (error != 0)
+        report_failed(STEP_CLEANUP, error, config->pid_file);
+    return step;
 }
 
 int lease_enter(const struct config *config, char *const *arguments)

@@ -81,7 +81,8 @@ static void hear(void)
     if (result == CHANNEL_AGAIN)
         return;
     if (result != CHANNEL_OK || !asked) {
-        lose(0);
+        /* No pause where the lease was granted: that daemon has ended, and its successor may be there. */
+        lose(pause_ms);
     } else if (reply.type != CONTROL_OK) {
         lose(PAUSE_DENIED_MS);
     } else {

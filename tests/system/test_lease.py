@@ -259,6 +259,46 @@ def test_a_refusal_fails_the_start_with_its_reason(room):
     assert not os.path.exists(network.pid_file)
 
 
+def cover(room, over):
+    """In the room, another file stands where the holder's executable was."""
+    subprocess.run(room.enter("mount", "--bind", over, HOLDER), check=True)
+
+
+@pytest.mark.parametrize("ground", ["-D", "-db"])
+@pytest.mark.parametrize("over,what", [("/dev/null", "cannot open the worker's executable"),
+                                       ("/etc/passwd", "cannot execute the worker")])
+def test_a_holder_that_cannot_be_executed_fails_the_start_and_leaves_nothing(room, over, what, ground):
+    network = Network()
+    with Daemon(room) as daemon:
+        cover(room, over)
+        status, said = network.start(room, ground)
+        assert status == 1 and what in said and HOLDER in said, said
+        assert daemon.ended.wait(5)
+    assert not os.path.exists(network.pid_file)
+
+
+def test_a_pid_file_that_cannot_be_written_fails_the_start(room):
+    network = Network()
+    os.chmod(network.directory, 0o777)
+    with Daemon(room) as daemon:
+        status, said = network.start(room)
+        assert status == 1 and network.pid_file in said, said
+        assert daemon.ended.wait(5)
+    assert not os.path.exists(network.pid_file)
+
+
+def test_a_daemon_that_hangs_up_at_once_is_not_asked_without_a_pause(room):
+    with contextlib.ExitStack() as stack:
+        with Daemon(room):
+            _, pid = stack.enter_context(held(room))
+        with Daemon(room, b"x") as second:  # no reply at all, and so the holder hangs up
+            wait_for("a few tries", lambda: len(second.requests) >= 4)
+            begun = time.monotonic()
+            wait_for("two more", lambda: len(second.requests) >= 6)
+            assert time.monotonic() - begun > 0.1
+            assert alive(pid)
+
+
 def test_one_that_takes_over_asks_until_the_old_lease_is_gone(room):
     network = Network()
     with Daemon(room, reply(ERROR, REFUSED, b"taken"), reply(ERROR, REFUSED, b"taken"), reply(OK)) as daemon:
