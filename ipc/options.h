@@ -8,8 +8,9 @@
 
 /* The host daemon's command line. */
 struct options_host {
-    const char *file; /* --config: of argv */
-    bool check;       /* --check */
+    const char *file;     /* --config: of argv */
+    bool check;           /* --check */
+    const char *launcher; /* --launcher: of argv; NULL: none */
 };
 
 enum options_result {

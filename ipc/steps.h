@@ -11,6 +11,8 @@
 #ifndef METAWARD_IPC_STEPS_H
 #define METAWARD_IPC_STEPS_H
 
+#include <stdbool.h>
+
 /* STEP(identifier, exit status, what failed, what to do) */
 #define METAWARD_STEPS(STEP)                                                                                 \
     STEP(STEP_USAGE, 2, "read the command line", "see metawardd --help")                                     \
@@ -61,13 +63,20 @@
          "look at the host daemon's log, or end it")                                                         \
     STEP(STEP_START_DIALER, 45, "start the dialer", "look at the limits on processes and memory")            \
     STEP(STEP_DIALER_DIED, 46, "keep the dialer running", "look at the kernel's log, then start again")      \
-    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")
+    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")     \
+    STEP(STEP_LAUNCHER, 50, "have the launcher do it",                                                       \
+         "start metaward-launcher.socket and look at its service's log, or leave out --launcher")            \
+    STEP(STEP_LAUNCHER_DIED, 51, "keep the launcher running",                                                \
+         "look at its service's log and at the kernel's, then start again")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),
     METAWARD_STEPS(STEP)
 #undef STEP
 };
+
+/** Is it the exit status of a step? */
+bool step_known(int number);
 
 /**
  * What a step does, as the second half of "cannot ...".

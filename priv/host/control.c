@@ -14,6 +14,7 @@
 #include "ipc/steps.h"
 #include "ipc/text.h"
 #include "policy/account.h"
+#include "policy/power.h"
 #include "priv/host/host.h"
 #include "priv/host/load.h"
 #include "priv/host/networks.h"
@@ -275,8 +276,9 @@ int control_begin(const struct host_config *config)
     own_pid = getpid();
     if (config->control_group[0] != '\0' && !account_group(config->control_group, &group))
         return report_failed(STEP_GROUP, errno, config->control_group);
-    int fd = control_listen(config->control_socket, group);
-    if (fd < 0 || !control_serve(fd, group, &owner))
+    int fd = control_listen(config->control_socket);
+    if (fd < 0 || (group != CONTROL_NO_GROUP && !power_give(config->control_socket, group)) ||
+        !control_serve(fd, group, &owner))
         return report_failed(STEP_CONTROL, errno, config->control_socket);
     return 0;
 }

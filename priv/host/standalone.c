@@ -8,6 +8,7 @@
 #include "ipc/steps.h"
 #include "policy/filter.h"
 #include "policy/host_load.h"
+#include "policy/power.h"
 #include "policy/trusted.h"
 #include "priv/host/check.h"
 #include "priv/host/host.h"
@@ -33,7 +34,9 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     case OPTIONS_RUN:
         return true;
     case OPTIONS_HOST:
-        *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
+        *status = host.launcher != NULL ? power_use(host.launcher) : 0;
+        if (*status == 0)
+            *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
         *config = host_config.common;
         host_file = host.file;
         return !host.check && *status == 0;
