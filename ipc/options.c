@@ -130,7 +130,7 @@ static enum options_result finish_host(const struct config *config, const struct
     if (host->file == NULL)
         return bad(host->check ? "--check" : "--launcher", "needs --config");
     if (config->given != 0)
-        return bad("--config", "stands alone or with --launcher or --check; all other keys are the file's");
+        return bad("--config", "stands alone or with --check or --launcher; all other keys are the file's");
     return OPTIONS_HOST;
 }
 

@@ -196,6 +196,17 @@ int confine_helper(void)
     return 0;
 }
 
+int confine_launcher(uid_t uid, gid_t gid)
+{
+    if (!shed_capabilities())
+        return STEP_CAPABILITIES;
+    if (!take_ids(uid, gid))
+        return STEP_IDS;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !confine_not_dumpable())
+        return STEP_NO_NEW_PRIVS;
+    return 0;
+}
+
 /* For good: nothing is inheritable or ambient, nothing in the bounding set, and no way to change that. */
 static int drop_others(const int *capabilities, size_t count)
 {

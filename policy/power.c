@@ -26,7 +26,7 @@ static struct {
     int socket; /* -1: what is to be done is done here */
     pid_t pid;  /* of the launcher, as the kernel told it; 0: not yet */
     uint32_t sent, received;
-    unsigned filters;   /* that it has before it settles */
+    struct facts facts; /* what it is when it has settled */
     bool nursery_ended; /* it said so */
     char why[LAUNCHER_WHY_SIZE];
 } launcher = {.socket = -1};
@@ -141,7 +141,8 @@ int power_nursery(struct confinement *confinement, const char *backend, const ch
     if (step != 0)
         return step;
     out->pid = reply.pid;
-    out->filters = launcher.filters = reply.filters;
+    out->filters = reply.filters;
+    launcher.facts = (struct facts){confinement->uid, confinement->gid, reply.filters + 1};
     return 0;
 }
 
@@ -184,17 +185,23 @@ bool power_give(const char *path, gid_t group)
     return given;
 }
 
-int power_settle(void)
+static int settle_launcher(void)
 {
     struct launcher_reply reply;
-    const struct facts facts = {0, 0, launcher.filters + 1};
-    if (launcher.socket < 0)
-        return 0;
     int step = ask_simply(LAUNCHER_SETTLE, &reply, NULL);
     if (step != 0)
         return step;
-    const char *wrong = facts_status(launcher.pid, &facts);
+    const char *wrong = facts_status(launcher.pid, &launcher.facts);
     return wrong == NULL ? 0 : report_failed(STEP_FACTS, 0, wrong);
+}
+
+int power_settle(void)
+{
+    int step = launcher.socket >= 0 ? settle_launcher() : 0;
+    if (step != 0)
+        return step;
+    step = confine_host();
+    return step == 0 ? 0 : report_failed(step, errno, "parent");
 }
 
 bool power_lost(void)

@@ -50,7 +50,8 @@ const char *power_look(pid_t worker);
 bool power_give(const char *path, gid_t group);
 
 /**
- * The launcher's power ends here, and the kernel confirms it; its own is the caller's business.
+ * The power ends here: the launcher's, which the kernel confirms, and our own but for what confine_host()
+ * keeps.
  *
  * @return 0, or the step that failed, reported
  */

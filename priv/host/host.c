@@ -10,7 +10,6 @@
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
-#include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
 #include "policy/power.h"
@@ -131,9 +130,6 @@ static int settle(void)
     step = power_settle();
     if (step != 0)
         return step;
-    step = confine_host();
-    if (step != 0)
-        return report_failed(step, errno, "parent");
     const char *wrong = launch_confirm(self.nursery_pid, &self.facts);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);

@@ -4,8 +4,9 @@
  * A service manager starts one for each connection to a socket that only root can reach, with that connection
  * as its descriptor 0. It serves this one daemon: starts readers and the nursery by the functions by which a
  * daemon without a launcher starts them itself (policy/power.c is the other end), looks at the first worker,
- * and then gives up every capability and most system calls, and is nothing but the nursery's parent: with
- * the launcher the nursery ends, and with the daemon, whose end closes the connection, the launcher.
+ * and then gives up every capability and most system calls, becomes the nursery's user, and is nothing but
+ * its parent: with the launcher the nursery ends, and with the daemon, whose end closes the connection, the
+ * launcher.
  *
  * It parses no text. What it executes is compiled in and checked, root is no user that it gives, and
  * confinement is not asked for but always there: whoever takes the daemon over before its first worker serves
@@ -40,7 +41,9 @@ static struct {
     int executable, reader_executable; /* O_PATH */
     unsigned filters;                  /* loaded before ours */
     uint32_t received, sent;
-    pid_t nursery;                /* 0: none */
+    pid_t nursery; /* 0: none */
+    uid_t uid;     /* the nursery's */
+    gid_t gid;
     struct reader_process reader; /* pid 0: none */
     bool settled;
 } self;
@@ -82,16 +85,18 @@ static int start_nursery(const struct launcher_request *request, struct launcher
     if (pid <= 0)
         return STEP_START_NURSERY;
     self.nursery = reply->pid = pid;
+    self.uid = request->uid;
+    self.gid = request->gid;
     reply->filters = self.filters;
     return 0;
 }
 
-/* For good. The answer to this comes from a process that has nothing any more. */
+/* For good: the answer comes from a process that has nothing any more. */
 static int settle(struct launcher_reply *reply)
 {
     close(self.executable);
     close(self.reader_executable);
-    int step = confine_parent();
+    int step = confine_launcher(self.uid, self.gid);
     if (step == 0 && !filter_load(POLICY_LAUNCHER, NULL))
         step = STEP_FILTER;
     reply->error = step != 0 ? errno : 0;

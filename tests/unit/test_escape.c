@@ -293,6 +293,18 @@ static void host_pins(void **state)
     pins_hold(POLICY_HOST);
 }
 
+static void launcher_survivors(void **state)
+{
+    (void)state;
+    survivors_equal_the_table(POLICY_LAUNCHER);
+}
+
+static void launcher_pins(void **state)
+{
+    (void)state;
+    pins_hold(POLICY_LAUNCHER);
+}
+
 static void dialed_nursery_survivors(void **state)
 {
     (void)state;
@@ -396,6 +408,7 @@ int main(void)
         cmocka_unit_test(host_reader_survivors),    cmocka_unit_test(host_reader_pins),
         cmocka_unit_test(reload_survivors),         cmocka_unit_test(reload_pins),
         cmocka_unit_test(host_survivors),           cmocka_unit_test(host_pins),
+        cmocka_unit_test(launcher_survivors),       cmocka_unit_test(launcher_pins),
         cmocka_unit_test(refused_calls_return),     cmocka_unit_test(the_32_bit_entry_kills),
         cmocka_unit_test(dialed_nursery_survivors), cmocka_unit_test(dialed_nursery_pins),
         cmocka_unit_test(dialed_worker_survivors),  cmocka_unit_test(dialed_worker_pins),
