@@ -264,7 +264,7 @@ static void change(struct host_network *network, const struct network_spec *spec
     if (elsewhere && !namespaces_same(network, netns, spec->netns))
         networks_close(network);
     change_listeners(network, spec);
-    if (netns >= 0 && network->netns >= 0)
+    if (network->netns >= 0)
         close(network->netns);
     network->netns = netns;
     UNLINK(names, network->spec.netns, networks_place_of(network), by_name);
