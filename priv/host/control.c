@@ -258,7 +258,7 @@ static void on_lease(struct watch *watch, uint32_t events)
 static void keep(const struct control_request *request, int fd)
 {
     uint32_t place = networks_find(request->body.spec.network.uuid);
-    if (place == NETWORKS_NONE) {
+    if (place == NETWORKS_NONE || leases[place].fd != 0) { /* somebody else was faster to hear of it */
         close(fd);
         return;
     }
