@@ -380,7 +380,8 @@ void networks_close_listeners(void)
         loop_timer(&table[i].timer, 0);
         for (unsigned j = 0; j < SPEC_LISTENERS_MAX; j++)
             close_listener(&table[i].listeners[j]);
-        networks_state(&table[i], NETWORK_DRAINING, NULL, 0);
+        if (table[i].state != NETWORK_FAILED) /* of a file that is no good there is nothing to drain */
+            networks_state(&table[i], NETWORK_DRAINING, NULL, 0);
     }
 }
 
