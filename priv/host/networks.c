@@ -275,7 +275,8 @@ static void change(struct host_network *network, const struct network_spec *spec
     UNLINK(names, network->spec.netns, networks_place_of(network), by_name);
     network->spec = *spec;
     LINK(names, spec->netns, networks_place_of(network), by_name);
-    networks_state(network, NETWORK_WAITING, NULL, 0);
+    if (network->state == NETWORK_DRAINING)
+        networks_state(network, NETWORK_WAITING, NULL, 0);
     workers_tell(networks_place_of(network));
 }
 
