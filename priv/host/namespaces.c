@@ -70,6 +70,13 @@ bool namespaces_same(const struct host_network *network, int netns, const char *
            now.st_ino == network->inode;
 }
 
+bool namespaces_named(const char *name, int netns)
+{
+    char path[PATH_SIZE];
+    path_of(name, path);
+    return netns_same(netns, path);
+}
+
 /* Make the listeners that are not there, as far as that goes. @return 0, or errno of the first that failed */
 static int bind_all(void *context)
 {
