@@ -142,12 +142,12 @@ static void describe(const struct host_network *network, struct control_reply *r
 }
 
 /* @return false where nothing is counted for the network */
-static bool count(const struct host_network *network, uint32_t place, struct control_reply *reply)
+static bool count(const struct host_network *network, struct control_reply *reply)
 {
     const struct worker *worker = workers_at(network->worker);
     reply->type = CONTROL_COUNTERS;
     if (worker != NULL && worker->counters >= 0 &&
-        counters_read(worker->counters, place, &reply->body.counters) &&
+        counters_read(worker->counters, networks_number_of(network), &reply->body.counters) &&
         memcmp(reply->body.counters.uuid, network->spec.network.uuid, NETWORK_UUID_SIZE) == 0)
         return true;
     memset(&reply->body, 0, sizeof(reply->body));
@@ -163,7 +163,7 @@ static bool next_network(uint16_t type, uint32_t *cursor, struct control_reply *
             describe(networks_at(place), reply);
             return true;
         }
-        if (networks_at(place)->spec.listener_count != 0 && count(networks_at(place), place, reply))
+        if (networks_at(place)->spec.listener_count != 0 && count(networks_at(place), reply))
             return true;
     }
     *cursor = NETWORKS_NONE;
@@ -178,7 +178,7 @@ static bool show(const struct control_request *request, uint32_t cursor, struct 
     if (cursor == 0)
         describe(networks_at(place), reply);
     else
-        (void)count(networks_at(place), place, reply);
+        (void)count(networks_at(place), reply);
     return true;
 }
 

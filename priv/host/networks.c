@@ -188,11 +188,16 @@ void networks_forgotten(struct host_network *network)
         network->listeners[i].told = network->listeners[i].untold = false;
 }
 
+uint32_t networks_number_of(const struct host_network *network)
+{
+    return own_workers ? 0 : networks_place_of(network);
+}
+
 static bool say(struct host_network *network, struct channel *channel, enum message_type type, unsigned i)
 {
     struct message message;
     message_begin(&message, type);
-    message.network = type != MSG_UNLISTEN ? (own_workers ? 0 : networks_place_of(network)) : 0;
+    message.network = type != MSG_UNLISTEN ? networks_number_of(network) : 0;
     if (type == MSG_LISTENER || type == MSG_UNLISTEN)
         message.slot = network->listeners[i].slot;
     if (type == MSG_LISTENER)

@@ -118,6 +118,9 @@ struct host_network *networks_place(uint32_t place);
 /** The place of something in the table. */
 uint32_t networks_place_of(const struct host_network *network);
 
+/** The number of a network in its worker: in messages, and of its counters. */
+uint32_t networks_number_of(const struct host_network *network);
+
 /** The first network whose spec names the namespace so; the next one by its by_name. NULL ends. */
 struct host_network *networks_in(const char *netns);
 

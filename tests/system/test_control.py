@@ -302,6 +302,20 @@ def test_what_is_counted_is_what_happened(agent, tenant):
         assert again["spoofs"] == 1 and again["requests"]["2xx"] >= 6
 
 
+@pytest.mark.parametrize("options", [{"workers": 2}, {"isolation": "network"}], ids=["shared", "network"])
+def test_each_network_has_its_own_numbers(agent, options):
+    with Crowd(3) as crowd_, Host(agent, crowd_.files(), **options) as host:
+        for number in range(3):
+            with crowd_.client(number) as guest:
+                assert [guest.get().status for _ in range(number + 1)] == [200] * (number + 1)
+
+        def answered():
+            return {row["uuid"]: row["requests"]["2xx"] for row in json.loads(ctl(host, "--json", "stats"))}
+        expected = {identity: number + 1 for number, identity in enumerate(crowd_.ids)}
+        wait_for("the counters of all three", lambda: answered() == expected)
+        assert json.loads(ctl(host, "--json", "stats", crowd_.ids[2]))["requests"]["2xx"] == 3
+
+
 @pytest.fixture(scope="module")
 def crowd(agent):
     """2000 networks, few of which have a namespace."""
