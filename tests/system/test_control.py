@@ -274,7 +274,12 @@ def test_what_is_counted_is_what_happened(agent, tenant):
     with Host(agent, workers=2) as host:
         add(host, IDENTITY, tenant.proxy.name, "--rate-limit", "6/60")
         wait_for("the network to serve", lambda: not closed_to(tenant))
-        counted = json.loads(ctl(host, "--json", "stats", IDENTITY))["connections"]
+
+        def tried():
+            """The connection that has found it open is counted, and over."""
+            found = json.loads(ctl(host, "--json", "stats", IDENTITY))
+            return found["open"] == 0 and found["connections"]
+        counted = wait_for("the first count", tried)
         with tenant.client() as guest:
             guest.get(headers="X-Instance-ID: forged\r\n")
             assert [guest.get().status for _ in range(6)] == [200] * 5 + [429]
