@@ -134,6 +134,30 @@ static int begin(void **state)
 
 /* --- tests --- */
 
+/* The first of all: no other has used places so far. */
+static void a_place_that_its_worker_still_knows_is_not_exceeded(void **state)
+{
+    const struct network_spec one = spec(1, 1), other = spec(2, 1);
+
+    (void)state;
+    networks_begin(1, false);
+    assert_int_equal(add(&one, NULL), 0);
+    tell(0);
+    assert_true(networks_remove(one.network.uuid));
+    const uint32_t beyond = add(&other, NULL); /* the worker has no number 1 */
+    tell(0);
+    while (heard().type != MSG_NONE)
+        ;
+    networks_release(networks_place(0));
+    if (beyond != NETWORKS_NONE)
+        forget(beyond);
+    networks_begin(MANY, false);
+    assert_int_equal(beyond, NETWORKS_NONE);
+    const uint32_t place = add(&other, NULL);
+    assert_int_equal(place, 0);
+    forget(place);
+}
+
 static void thousands_are_found_and_places_are_used_again(void **state)
 {
     struct network_spec wanted = spec(MANY, 1);
@@ -327,9 +351,24 @@ static void a_descriptor_that_is_not_wanted_is_closed(void **state)
     assert_int_equal(fcntl(again, F_GETFD), -1);
 }
 
+static void a_descriptor_in_whose_place_comes_a_name_is_closed(void **state)
+{
+    struct network_spec one = spec(1, 0); /* no listener that takes the number */
+    const char *why;
+    (void)state;
+    int netns = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    uint32_t place = networks_add(&one, netns, ORIGIN_CONTROL, NULL, &why);
+    strcpy(one.netns, "another");
+    assert_int_equal(add(&one, NULL), place);
+    assert_int_equal(networks_at(place)->netns, -1);
+    assert_int_equal(fcntl(netns, F_GETFD), -1);
+    forget(place);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_that_its_worker_still_knows_is_not_exceeded),
         cmocka_unit_test(thousands_are_found_and_places_are_used_again),
         cmocka_unit_test(a_worker_is_told_of_a_network_before_its_listeners),
         cmocka_unit_test(a_change_touches_only_what_differs),
@@ -337,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_drained_network_closes_its_listeners_alone),
         cmocka_unit_test(files_that_are_gone_take_their_networks_with_them),
         cmocka_unit_test(a_descriptor_that_is_not_wanted_is_closed),
+        cmocka_unit_test(a_descriptor_in_whose_place_comes_a_name_is_closed),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }
