@@ -105,6 +105,18 @@ def test_max_in_flight_per_source(tenant):
         close_all(clients + [other])
 
 
+def test_as_many_as_the_agent_takes(tenant):
+    """Guests that boot together do not wait for each other where the agent serves many at a time."""
+    with HeldAgent() as agent, Proxy(agent, netns=tenant.proxy):
+        clients = [tenant.client(source=address) for address in tenant.more_guests(20) for _ in range(5)]
+        ask_all(clients)
+        wait_for("all to be at the agent", lambda: len(agent.requests) == 100)
+        agent.release.set()
+        for client in clients:
+            assert client.answer().status == 200
+        close_all(clients)
+
+
 def test_max_request_line(tenant, agent):
     with Proxy(agent, "--max-request-line", "100", netns=tenant.proxy):
         room = 100 - len("GET / HTTP/1.1")

@@ -6,6 +6,7 @@
  * other arguments are -1, so that a call that gets through fails in the kernel instead of doing something.
  */
 #include "policy/filter.h"
+#include "policy/roles.h"
 #include "policy/table.h"
 #include "tests/unit/unit.h"
 
@@ -207,127 +208,20 @@ static void the_32_bit_entry_kills(void **state)
 #endif
 }
 
-static void parent_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_PARENT);
-}
-
-static void nursery_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_NURSERY);
-}
-
-static void worker_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_WORKER);
-}
-
-static void parent_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_PARENT);
-}
-
-static void nursery_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_NURSERY);
-}
-
-static void worker_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_WORKER);
-}
-
-static void reader_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_READER);
-}
-
-static void reader_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_READER);
-}
-
-static void reload_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_PARENT_RELOAD);
-    survivors_equal_the_table(POLICY_NURSERY_RELOAD);
-}
-
-static void reload_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_PARENT_RELOAD);
-    pins_hold(POLICY_NURSERY_RELOAD);
-}
-
-static void host_reader_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_READER_HOST);
-}
-
-static void host_reader_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_READER_HOST);
-}
-
-static void host_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_HOST);
-}
-
-static void host_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_HOST);
-}
-
-static void dialed_nursery_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_NURSERY_DIALED);
-}
-
-static void dialed_nursery_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_NURSERY_DIALED);
-}
-
-static void dialed_worker_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_WORKER_DIALED);
-}
-
-static void dialed_worker_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_WORKER_DIALED);
-}
-
-static void dialer_survivors(void **state)
-{
-    (void)state;
-    survivors_equal_the_table(POLICY_DIALER);
-}
-
-static void dialer_pins(void **state)
-{
-    (void)state;
-    pins_hold(POLICY_DIALER);
-}
+/* Two tests a role, of all that there are. */
+#define TESTS_OF(NAME, name)                                                                                 \
+    static void name##_survivors(void **state)                                                               \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        survivors_equal_the_table(POLICY_##NAME);                                                            \
+    }                                                                                                        \
+                                                                                                             \
+    static void name##_pins(void **state)                                                                    \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        pins_hold(POLICY_##NAME);                                                                            \
+    }
+METAWARD_ROLES(TESTS_OF)
 
 /* What somebody would try who has taken over a process that deals with an agent over TCP. */
 static void no_other_way_leads_out(void **state)
@@ -388,18 +282,11 @@ static void no_other_way_leads_out(void **state)
 
 int main(void)
 {
+#define BOTH(NAME, name) cmocka_unit_test(name##_survivors), cmocka_unit_test(name##_pins),
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worker_survivors),         cmocka_unit_test(worker_pins),
-        cmocka_unit_test(nursery_survivors),        cmocka_unit_test(nursery_pins),
-        cmocka_unit_test(parent_survivors),         cmocka_unit_test(parent_pins),
-        cmocka_unit_test(reader_survivors),         cmocka_unit_test(reader_pins),
-        cmocka_unit_test(host_reader_survivors),    cmocka_unit_test(host_reader_pins),
-        cmocka_unit_test(reload_survivors),         cmocka_unit_test(reload_pins),
-        cmocka_unit_test(host_survivors),           cmocka_unit_test(host_pins),
-        cmocka_unit_test(refused_calls_return),     cmocka_unit_test(the_32_bit_entry_kills),
-        cmocka_unit_test(dialed_nursery_survivors), cmocka_unit_test(dialed_nursery_pins),
-        cmocka_unit_test(dialed_worker_survivors),  cmocka_unit_test(dialed_worker_pins),
-        cmocka_unit_test(dialer_survivors),         cmocka_unit_test(dialer_pins),
+        METAWARD_ROLES(BOTH) /* a comma is at its end */
+        cmocka_unit_test(refused_calls_return),
+        cmocka_unit_test(the_32_bit_entry_kills),
         cmocka_unit_test(no_other_way_leads_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void limits_that_do_not_fit(void **state)
 
     (void)state;
     SPOILT(settings.max_connections_per_source = 1025, "max_connections_per_source");
-    SPOILT(settings.max_in_flight_per_source = 33, "max_in_flight_per_source");
+    SPOILT(settings.max_in_flight_per_source = 257, "max_in_flight_per_source");
     SPOILT(settings.max_request_line = 8193, "max_request_line");
     SPOILT(settings.max_head = 2047, "max_request_line");
     SPOILT(settings.max_request_line = 3841, "max_request_line");
@@ -173,7 +173,7 @@ static void limits_that_do_not_fit(void **state)
     good_settings(&settings);
     settings.max_body = settings.max_request_line = 3840;
     settings.max_connections_per_source = 1024;
-    settings.max_in_flight_per_source = 32;
+    settings.max_in_flight_per_source = 256;
     assert_null(settings_valid(&settings));
 }
 
