@@ -37,7 +37,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prefix", help="where metaward is installed")
     parser.add_argument("--quick", action="store_true", help="a few works and subjects, and fail where a ratio leaves its band")
-    parser.add_argument("--rounds", type=int, help="of each work: 11, with --quick 9")
+    parser.add_argument("--rounds", type=int, help="of each work: 9")
     parser.add_argument("--seconds", type=float, default=0.35, help="of a sample; the main works' are half as long again")
     parser.add_argument("--works", nargs="+", choices=[work.name for work in WORKS] + [HOST, SCALING],
                         help="only these; host: what the host daemon is to reach with a thousand networks; scaling: what grows "
@@ -54,7 +54,7 @@ def arguments():
     options = parser.parse_args()
     if not options.prefix and not options.rewrite:
         parser.error("--prefix is needed")
-    options.rounds = options.rounds or (9 if options.quick else 11)
+    options.rounds = options.rounds or 9
     options.patience = options.patience if options.patience is not None else (15 if options.quick else 60)
     return options
 

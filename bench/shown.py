@@ -8,8 +8,10 @@ import growth
 import report
 import targets
 from markdown import spread, table
+from targets import HAPROXY
 
 FILES = ("README.md", "docs/performance.md")
+MARKED = re.compile(r"<!-- bench ([a-z]+) -->\n.*?<!-- end -->", re.S)
 WORKS = ("keep", "close", "keep-log", "close-log", "boot", "reuse", "networks-100")
 
 
@@ -18,8 +20,8 @@ def costs(results):
     rows = []
     for work in (results["works"][name] for name in WORKS if name in results["works"]):
         rows.append([work["title"], *(spread(figures.ratio(work, "closed", "cpu_us", one, other))
-                                      for one, other in (("metaward", "haproxy-2"), ("metaward-daemon-shared", "haproxy-2"),
-                                                         ("metaward", "floor"), ("haproxy-2", "floor")))])
+                                      for one, other in (("metaward", HAPROXY), ("metaward-daemon-shared", HAPROXY),
+                                                         ("metaward", "floor"), (HAPROXY, "floor")))])
     return table(["CPU per request", "drop-in, of HAProxy's", "host daemon, of HAProxy's", "drop-in, of the floor's",
                   "HAProxy's, of the floor's"], rows)
 
@@ -27,17 +29,18 @@ def costs(results):
 def brief(results):
     """A few lines for who wants to know whether it is worth reading on."""
     works, rows = results["works"], []
-    for name in ("keep", "close", "keep-log", "reuse"):
-        ratio = figures.ratio(works[name], "closed", "cpu_us", "metaward", "haproxy-2")
-        rows.append(["CPU per request, " + works[name]["title"], "%.2f" % ratio[0]])
-    one = works["keep"]["subjects"]
-    hundred = works["networks-100"]["subjects"]
-    rows += [["private memory, one network", "%.2f" % (one["metaward"]["idle"]["kb"] / one["haproxy-2"]["idle"]["kb"])],
-             ["private memory, 100 networks, host daemon",
-              "%.4f" % (hundred["metaward-daemon-shared"]["idle"]["kb"] / hundred["haproxy-2"]["idle"]["kb"])]]
-    start = {name: statistics.median(results["start_ms"][name]) for name in ("metaward", "haproxy-2")}
-    rows.append(["start, until the first answer", "%.2f" % (start["metaward"] / start["haproxy-2"])])
-    return table(["", "metaward's, of HAProxy's"], rows)
+
+    def row(text, form, one, other, ratio=None):
+        rows.append([text, form % one, form % other, "%.2g" % (one / other if ratio is None else ratio)])
+    for work in (works[name] for name in ("keep", "close", "keep-log", "reuse")):
+        cost = [figures.median(work["subjects"][name], "closed", "cpu_us") for name in ("metaward", HAPROXY)]
+        row("CPU per request, %s, µs" % work["title"], "%.1f", *cost, figures.ratio(work, "closed", "cpu_us", "metaward", HAPROXY)[0])
+    kb = {(work, name): works[work]["subjects"][name]["idle"]["kb"] for work in ("keep", "networks-100")
+          for name in ("metaward", HAPROXY, "metaward-daemon-shared")}
+    row("private memory, one network, kB", "%d", kb["keep", "metaward"], kb["keep", HAPROXY])
+    row("private memory, 100 networks, one daemon for all, kB", "%d", kb["networks-100", "metaward-daemon-shared"], kb["networks-100", HAPROXY])
+    row("start, until the first answer, ms", "%.1f", *(statistics.median(results["start_ms"][name]) for name in ("metaward", HAPROXY)))
+    return table(["", "metaward", "HAProxy", "ratio"], rows)
 
 
 def host(results):
@@ -46,7 +49,8 @@ def host(results):
 
 def judged(results):
     met = targets.judge(results)
-    return report.targets_table([t for t in met if t not in results["host"]["targets"]]) + "\n" + targets.summary(met) + ", those of the host daemon included.\n"
+    own = [t for t in met if t not in results["host"]["targets"]]
+    return "%s\n%s, those of the host daemon included.\n" % (report.targets_table(own), targets.summary(met))
 
 
 def law(series, one, many):
@@ -66,7 +70,6 @@ def fill(results, top):
         path = os.path.join(top, name)
         with open(path, encoding="utf-8") as f:
             text = f.read()
-        text = re.sub(r"(<!-- bench ([a-z]+) -->\n).*?(<!-- end -->)",
-                      lambda found: found.group(1) + BLOCKS[found.group(2)](results) + found.group(3), text, flags=re.S)
+        text = MARKED.sub(lambda found: "<!-- bench %s -->\n%s<!-- end -->" % (found[1], BLOCKS[found[1]](results)), text)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
