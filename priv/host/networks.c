@@ -283,7 +283,8 @@ static void change(struct host_network *network, const struct network_spec *spec
 static struct host_network *make(const struct network_spec *spec, enum network_origin origin)
 {
     uint32_t place;
-    if (wanted == most || !take(&places, NETWORKS_MAX, &place))
+    /* The numbers of a shared worker end there: one that is gone keeps its own until the worker was told. */
+    if (wanted == most || !take(&places, own_workers ? NETWORKS_MAX : most, &place))
         return NULL;
     struct host_network *network = &table[place];
     *network = (struct host_network){.spec = *spec, .origin = (uint8_t)origin, .used = true, .netns = -1};

@@ -299,6 +299,10 @@ void workers_tell(uint32_t place)
             start(w);
         return;
     }
+    if (network->gone && !network->queued && !network->forget && !own()) { /* it was never told */
+        leave(w, network);
+        return;
+    }
     enqueue(w, network);
     if (own() && network->gone)
         end(w);
