@@ -179,7 +179,7 @@ def test_who_may_ask(agent, tenant):
         ctl(host, "list", status=UNREACHABLE, **stranger)
         os.chmod(host.control, 0o666)
         ctl(host, "list", status=UNREACHABLE, **stranger)
-        assert host.event("control-refused")["user"] == str(STRANGER)
+        assert wait_for("the log line", lambda: host.event("control-refused"))["user"] == str(STRANGER)
         for who in (member, other_member):
             ctl(host, "list", **who)
             add(host, IDENTITY, tenant.proxy.name, **who)
