@@ -53,4 +53,14 @@ struct control_owner {
  */
 bool control_serve(int fd, gid_t group, const struct control_owner *owner);
 
+/** Have newcomers wait, or let them in again. Clients that are there are served as ever. */
+void control_hold(bool held);
+
+/** The socket that newcomers come by; it stays the server's. */
+int control_listener(void);
+
+/** Somebody else serves the socket from now on: close it, and every client's connection. Nothing else here
+ * may be called afterwards. */
+void control_leave(void);
+
 #endif

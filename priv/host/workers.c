@@ -34,6 +34,7 @@ static const struct host_config *host;
 static struct worker_owner owner;
 static int (*first_serves)(void);
 static bool nursery_ready;
+static bool retiring;                    /* workers end because a successor has others */
 static uint16_t starts, starts_last;     /* the queue of those to be started: a slot plus one */
 static unsigned starting, begun, behind; /* behind: there are networks in their queues */
 
@@ -124,7 +125,7 @@ static bool flush(struct host_worker *w)
             leave(w, network);
     }
     if (w->leaving && !w->worker.draining)
-        w->worker.draining = worker_drain(&w->worker);
+        w->worker.draining = worker_drain(&w->worker, retiring ? MSG_RETIRE : MSG_DRAIN);
     return !w->leaving || w->worker.draining;
 }
 
@@ -301,6 +302,10 @@ void workers_tell(uint32_t place)
             start(w);
         return;
     }
+    if (network->gone && !network->queued && !network->forget && !own()) { /* it was never told */
+        leave(w, network);
+        return;
+    }
     enqueue(w, network);
     if (own() && network->gone)
         end(w);
@@ -337,8 +342,9 @@ int workers_ended(uint16_t slot, int status)
     return owner.lasting ? 0 : step;
 }
 
-void workers_drain(void)
+void workers_drain(bool successor)
 {
+    retiring = successor;
     for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
         if (table[i].begun)
             end(&table[i]);
