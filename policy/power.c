@@ -23,6 +23,7 @@
 #define END_MS    1000 /* how long the end waits for the nursery's */
 
 static struct {
+    const char *path;
     int socket; /* -1: what is to be done is done here */
     pid_t pid;  /* of the launcher, as the kernel told it; 0: not yet */
     uint32_t sent, received;
@@ -49,7 +50,13 @@ int power_use(const char *path)
         setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0)
         return report_failed(STEP_LAUNCHER, errno, path);
     launcher.socket = fd;
+    launcher.path = path;
     return 0;
+}
+
+const char *power_path(void)
+{
+    return launcher.path;
 }
 
 /* Wait for something of the launcher's until then. */
@@ -173,8 +180,10 @@ static bool give(int file, gid_t group)
     return ask(&request, file, &reply, NULL) == 0;
 }
 
-bool power_give(const char *path, gid_t group)
+bool power_entitle(const char *path, gid_t group)
 {
+    if (group == CONTROL_NO_GROUP)
+        return chmod(path, 0600) == 0;
     int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0)
         return false;

@@ -22,10 +22,13 @@ struct nursery {
  * Have all that follows done by the launcher that listens there: at once a connection, which is kept until
  * the end.
  *
- * @param path absolute, shorter than SETTINGS_PATH_SIZE
+ * @param path absolute, shorter than SETTINGS_PATH_SIZE; it must last
  * @return 0 or STEP_LAUNCHER, reported: nobody is there, or it is not root
  */
 int power_use(const char *path);
+
+/** Where that launcher listens; NULL: all is done here. */
+const char *power_path(void);
 
 /** reader_start() of a reader of files that follow over the channel. */
 int power_reader_start(struct reader_process *out);
@@ -46,8 +49,8 @@ int power_nursery(struct confinement *confinement, const char *backend, const ch
 /** facts_surroundings() of a worker. @return NULL, or a string that lasts, with what is not right */
 const char *power_look(pid_t worker);
 
-/** Let a group connect to a socket of ours that only root may connect to. @return false with errno set */
-bool power_give(const char *path, gid_t group);
+/** Let a group connect to a socket of ours; CONTROL_NO_GROUP: root alone. @return false with errno set */
+bool power_entitle(const char *path, gid_t group);
 
 /**
  * The power ends here: the launcher's, which the kernel confirms, and our own but for what confine_host()

@@ -12,6 +12,7 @@
 #include "policy/trusted.h"
 #include "priv/host/check.h"
 #include "priv/host/host.h"
+#include "priv/host/takeover.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,9 +35,11 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     case OPTIONS_RUN:
         return true;
     case OPTIONS_HOST:
-        *status = host.launcher != NULL ? power_use(host.launcher) : 0;
-        if (*status == 0)
-            *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
+        if (host.take_over && (*status = takeover_claim()) != 0)
+            return false;
+        if (host.launcher != NULL && (*status = power_use(host.launcher)) != 0)
+            return false;
+        *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
         *config = host_config.common;
         host_file = host.file;
         return !host.check && *status == 0;
