@@ -118,7 +118,7 @@ def is_gone(pid):
 
 def test_a_daemon_with_a_launcher_serves_reads_again_and_replaces_workers(tenant, agent):
     with LaunchedHost(agent, {"one": (OTHER, tenant.proxy)}, control_group="nogroup") as host:
-        assert host.children() == []  # all are the launcher's
+        assert [proc.read(pid, "comm") for pid in host.children()] == ["metaward-heir\n"]  # all others are the launcher's
         assert host.children(host.launcher) == [host.nursery]
         with tenant.client() as guest:
             assert guest.get().status == 200
