@@ -22,7 +22,8 @@
 #define VAIN_MOST    8
 #define TRIED_ONE_IN 64
 
-static unsigned in_vain; /* attempts in a row */
+static unsigned in_vain;   /* attempts in a row */
+static unsigned not_tried; /* requests since the last attempt */
 
 /* What the last read told of the agent's side. */
 enum stream { STREAM_FLOWS, STREAM_ENDED, STREAM_BROKEN };
@@ -61,10 +62,16 @@ static void unwatch_agent(struct exchange *exchange)
     exchange->watched = false;
 }
 
+static bool worth_trying(void)
+{
+    if (in_vain >= VAIN_MOST && ++not_tried < TRIED_ONE_IN)
+        return false;
+    not_tried = 0;
+    return true;
+}
+
 void relay_begin(struct exchange *exchange)
 {
-    bool try = in_vain < VAIN_MOST || in_vain % TRIED_ONE_IN == 0;
-
     if (exchange->link) { /* once registered it stays so: waiting for its event costs nothing more */
         if (!exchange->watched || exchange->request_sent < exchange->request_length)
             watch_agent(exchange);
@@ -72,8 +79,7 @@ void relay_begin(struct exchange *exchange)
             guest_watch(exchange->guest);
         return;
     }
-    in_vain++;
-    if (!try || exchange->request_sent < exchange->request_length) {
+    if (!worth_trying() || exchange->request_sent < exchange->request_length) {
         watch_agent(exchange);
         return;
     }
@@ -318,6 +324,8 @@ static bool relay_once(struct exchange *exchange)
 
     if (got < 0) {
         if (errno == EAGAIN || errno == EINTR) {
+            if (!watched && !exchange->head_done && in_vain < VAIN_MOST)
+                in_vain++;
             expect_more(exchange);
             return false;
         }
@@ -326,7 +334,7 @@ static bool relay_once(struct exchange *exchange)
     } else if (got == 0) {
         stream = STREAM_ENDED;
     }
-    if (!exchange->watched)
+    if (!watched)
         in_vain = 0;
     if (exchange->head_done) {
         go_on = read_body(exchange, (size_t)got, stream);
