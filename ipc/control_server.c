@@ -63,20 +63,22 @@ static void report_peer(const struct control_who *who, const char *why)
     self.untold = 0;
 }
 
+/* Was it granted a lease that it has not been told of? */
+static bool granted(const struct client *client)
+{
+    return client->answering && client->request.type == CONTROL_LEASE && client->code == CONTROL_FINE;
+}
+
+/* Its place is free. Its connection ends, or is a lease from now on: also where it has gone before it was
+ * told, for what was granted then is given back as the lease of anybody who goes. */
 static void drop(struct client *client)
 {
     loop_timer(&client->timer, 0);
     loop_forget(client->fd);
-    close(client->fd);
-    client->fd = -1;
-}
-
-/* Its connection is a lease from now on, and its place is free. */
-static void hand_over(struct client *client)
-{
-    loop_timer(&client->timer, 0);
-    loop_forget(client->fd);
-    self.owner->keep(&client->request, client->fd);
+    if (granted(client))
+        self.owner->keep(&client->request, client->fd);
+    else
+        close(client->fd);
     client->fd = -1;
 }
 
@@ -120,11 +122,12 @@ static bool answer(struct client *client)
         }
         client->cursor = cursor;
         if (reply.type == CONTROL_OK || reply.type == CONTROL_ERROR) {
+            if (granted(client)) {
+                drop(client);
+                return false;
+            }
             client->answering = false;
-            if (client->request.type != CONTROL_LEASE || reply.type != CONTROL_OK)
-                return watch_for(client, EPOLLIN);
-            hand_over(client);
-            return false;
+            return watch_for(client, EPOLLIN);
         }
     }
     watch_for(client, EPOLLOUT);

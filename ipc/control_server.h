@@ -37,7 +37,9 @@ struct control_owner {
      */
     bool (*record)(const struct control_request *request, uint32_t *cursor, struct control_reply *reply);
 
-    /** A CONTROL_LEASE was met and answered: its connection is the daemon's from now on. */
+    /** A CONTROL_LEASE was met: its connection is the daemon's from now on, also where its peer has gone
+     * already.
+     */
     void (*keep)(const struct control_request *request, int fd);
 };
 

@@ -40,7 +40,7 @@ enum log_level { LOG_LEVEL_REQUESTS = 0, LOG_LEVEL_EVENTS, LOG_LEVEL_COUNT };
     /* field, default, least, most, meaning */                                                               \
     LIMIT(max_connections, 1024, 1, 16384, "guests' connections at one time")                                \
     LIMIT(max_connections_per_source, 64, 1, 16384, "connections served at one time for one guest address")  \
-    LIMIT(max_in_flight, 256, 1, 1024, "requests at the agent at one time")                                   \
+    LIMIT(max_in_flight, 256, 1, 1024, "requests at the agent at one time")                                  \
     LIMIT(max_in_flight_per_source, 8, 1, 1024, "requests at the agent at one time from one guest address")  \
     LIMIT(max_request_line, 2048, 64, 16384, "bytes of a request line")                                      \
     LIMIT(max_head, 8192, 256, 32768, "bytes of a request head")                                             \

@@ -11,24 +11,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool netns_is(int fd)
+{
+    int kind = ioctl(fd, NS_GET_NSTYPE);
+    if (kind >= 0)
+        errno = EINVAL;
+    return kind == CLONE_NEWNET;
+}
+
 int netns_open(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    int kind = ioctl(fd, NS_GET_NSTYPE);
-    if (kind == CLONE_NEWNET)
+    if (netns_is(fd))
         return fd;
-    int error = kind < 0 ? errno : EINVAL;
+    int error = errno;
     close(fd);
     errno = error;
     return -1;
 }
 
-static bool same_namespace(int a, int b)
+bool netns_same(int netns, const char *path)
 {
-    struct stat sa, sb;
-    return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
+    struct stat given, named;
+    return fstat(netns, &given) == 0 && stat(path, &named) == 0 && given.st_ino == named.st_ino &&
+           given.st_dev == named.st_dev;
 }
 
 bool netns_inside(int home, int inside, int (*work)(void *context), void *context, int *result)
@@ -39,11 +47,6 @@ bool netns_inside(int home, int inside, int (*work)(void *context), void *contex
     *result = work(context);
     if (setns(home, CLONE_NEWNET) != 0)
         return false;
-    int now = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (now < 0)
-        return false;
-    bool back = same_namespace(now, home);
-    close(now);
     errno = EXDEV;
-    return back;
+    return netns_same(home, "/proc/self/ns/net");
 }

@@ -14,11 +14,23 @@
 #define NETNS_NAMES_WATCH (IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR)
 
 /**
+ * Is it a network namespace's? setns() takes descriptors of processes as well, and then enters what whoever
+ * handed that over may have no right to.
+ *
+ * @return false with errno set, EINVAL where it is of another kind
+ */
+bool netns_is(int fd);
+
+/**
  * Open a namespace's file.
  *
  * @return a descriptor, the caller's; -1 with errno set, EINVAL where it is not a network namespace
  */
 int netns_open(const char *path);
+
+/** Does a path stand for the namespace behind the descriptor? It is not opened: there may be no descriptor
+ * for that. */
+bool netns_same(int netns, const char *path);
 
 /**
  * Work inside a namespace. Takes CAP_SYS_ADMIN.

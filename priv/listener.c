@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TAKE_OVER_TRIES    500 /* for another instance that was told to end to give its addresses back */
-#define TAKE_OVER_PAUSE_MS 10
+#define TRIES           30  /* for the worker of one that has just ended to end too, see supervise.h */
+#define TAKE_OVER_TRIES 500 /* for another instance that was told to end to give its addresses back */
+#define PAUSE_MS        10
 
 struct work {
     const struct config *config;
@@ -37,11 +38,11 @@ static int open_all(const struct config *config, struct prepared *out)
 {
     for (unsigned i = 0; i < config->listener_count; i++) {
         const struct address *address = &config->listeners[i];
-        unsigned tries = config->takes_over ? TAKE_OVER_TRIES : 1;
+        unsigned tries = config->takes_over ? TAKE_OVER_TRIES : TRIES;
         out->listeners[i] = listen_socket(address);
         bool good = out->listeners[i] >= 0 && listen_at(out->listeners[i], address);
         while (!good && errno == EADDRINUSE && --tries > 0) {
-            poll(NULL, 0, TAKE_OVER_PAUSE_MS);
+            poll(NULL, 0, PAUSE_MS);
             good = listen_at(out->listeners[i], address);
         }
         if (!good)

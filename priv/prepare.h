@@ -33,7 +33,10 @@ static inline struct confinement prepare_confinement(const struct config *config
                                 .directory = prepared->agent.directory};
 }
 
-/** Make the listeners (ipc/listen.h), inside the network namespace where one is named, and come back. */
+/**
+ * Make the listeners (ipc/listen.h), inside the network namespace where one is named, and come back. An
+ * address that is taken is tried again: for 0.3 s, or for 5 s where another instance was told to end.
+ */
 int prepare_listeners(const struct config *config, struct prepared *out);
 
 #endif

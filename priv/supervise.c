@@ -263,9 +263,10 @@ int supervise(const struct config *config, struct prepared *prepared, const stru
     int step = begin();
     while (step == 0 && !self.ending && signals_wish() != WISH_END)
         step = turn();
-    launch_end(self.nursery.fd, self.nursery_pid);
-    launch_end(self.dialer.fd, self.dialer_pid);
-    if (self.worker.log.relay >= 0)
+    if (self.worker.log.relay >= 0) { /* the last lines come by us */
+        launch_end(self.nursery.fd, self.nursery_pid);
+        launch_end(self.dialer.fd, self.dialer_pid);
         logsocket_relay(&self.worker.log);
+    }
     return step;
 }

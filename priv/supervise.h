@@ -5,6 +5,11 @@
  * are not refused. The parent is not on the way of a request. What a child says is only ever a message type
  * and a number; a message that does not validate means that the worker is no longer itself: it is killed and
  * another is started.
+ *
+ * At the end the parent goes first, and at once: who told it to end often looks only a moment later whether
+ * it is still there, and then waits a second. The kernel ends the children (PR_SET_PDEATHSIG) and with the
+ * last of them the listeners are closed, some milliseconds later; prepare.h has how a successor bridges them.
+ * Only a parent through which the worker's log lines pass stays until its children have ended.
  */
 #ifndef METAWARD_PRIV_SUPERVISE_H
 #define METAWARD_PRIV_SUPERVISE_H

@@ -14,7 +14,7 @@ import sys
 PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy", "ctl"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
-PARENT_LINES = {"priv": 1000, "priv/host": 2300}  # what runs with power: for one network; what the host daemon adds
+PARENT_LINES = {"priv": 1000, "priv/host": 2400}  # what runs with power: for one network; what the host daemon adds
 # Words and paths that have no place in the project: unfinished work, somebody's machine.
 FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b|/(home|root|work|farm)/")
 

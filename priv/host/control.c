@@ -14,8 +14,10 @@
 #include "ipc/steps.h"
 #include "ipc/text.h"
 #include "policy/account.h"
+#include "policy/netns.h"
 #include "priv/host/host.h"
 #include "priv/host/load.h"
+#include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
 #include "priv/host/workers.h"
 #include "priv/worker.h"
@@ -39,14 +41,25 @@ static uint8_t phase(void)
     return host_draining() ? CONTROL_ENDING : CONTROL_SERVING;
 }
 
+static enum control_code turn_away(int netns, enum control_code code, const char *reason, const char **why)
+{
+    if (netns >= 0)
+        close(netns);
+    *why = reason;
+    return code;
+}
+
+/* A descriptor keeps its namespace: where there is a name for it, that is held by the name alone. */
 static enum control_code add(const struct network_spec *spec, int netns, enum network_origin origin,
                              uint8_t peer, const char **why)
 {
-    if (peer != CONTROL_BY_ROOT && spec->netns[0] == '/') {
-        *why = "only root names a namespace by its path";
-        if (netns >= 0)
-            close(netns);
-        return CONTROL_DENIED;
+    if (peer != CONTROL_BY_ROOT && spec->netns[0] == '/')
+        return turn_away(netns, CONTROL_DENIED, "only root names a namespace by its path", why);
+    if (netns >= 0 && !netns_is(netns))
+        return turn_away(netns, CONTROL_REFUSED, "what was handed over is no network namespace", why);
+    if (netns >= 0 && spec->netns[0] != '\0' && namespaces_named(spec->netns, netns)) {
+        close(netns);
+        netns = -1;
     }
     return networks_add(spec, netns, origin, NULL, why) != NETWORKS_NONE ? CONTROL_FINE : CONTROL_REFUSED;
 }
@@ -56,12 +69,8 @@ static enum control_code add(const struct network_spec *spec, int netns, enum ne
 static enum control_code grant(const struct network_spec *spec, int netns, uint8_t peer, const char **why)
 {
     uint32_t place = networks_find(spec->network.uuid);
-    if (place != NETWORKS_NONE && leases[place].fd != 0) {
-        *why = "another process holds its lease";
-        if (netns >= 0)
-            close(netns);
-        return CONTROL_REFUSED;
-    }
+    if (place != NETWORKS_NONE && leases[place].fd != 0)
+        return turn_away(netns, CONTROL_REFUSED, "another process holds its lease", why);
     enum control_code code = add(spec, netns, ORIGIN_LEASE, peer, why);
     if (code != CONTROL_FINE)
         return code;
@@ -142,12 +151,12 @@ static void describe(const struct host_network *network, struct control_reply *r
 }
 
 /* @return false where nothing is counted for the network */
-static bool count(const struct host_network *network, uint32_t place, struct control_reply *reply)
+static bool count(const struct host_network *network, struct control_reply *reply)
 {
     const struct worker *worker = workers_at(network->worker);
     reply->type = CONTROL_COUNTERS;
     if (worker != NULL && worker->counters >= 0 &&
-        counters_read(worker->counters, place, &reply->body.counters) &&
+        counters_read(worker->counters, networks_told_as(network), &reply->body.counters) &&
         memcmp(reply->body.counters.uuid, network->spec.network.uuid, NETWORK_UUID_SIZE) == 0)
         return true;
     memset(&reply->body, 0, sizeof(reply->body));
@@ -163,7 +172,7 @@ static bool next_network(uint16_t type, uint32_t *cursor, struct control_reply *
             describe(networks_at(place), reply);
             return true;
         }
-        if (networks_at(place)->spec.listener_count != 0 && count(networks_at(place), place, reply))
+        if (networks_at(place)->spec.listener_count != 0 && count(networks_at(place), reply))
             return true;
     }
     *cursor = NETWORKS_NONE;
@@ -178,7 +187,7 @@ static bool show(const struct control_request *request, uint32_t cursor, struct 
     if (cursor == 0)
         describe(networks_at(place), reply);
     else
-        (void)count(networks_at(place), place, reply);
+        (void)count(networks_at(place), reply);
     return true;
 }
 
@@ -258,7 +267,7 @@ static void on_lease(struct watch *watch, uint32_t events)
 static void keep(const struct control_request *request, int fd)
 {
     uint32_t place = networks_find(request->body.spec.network.uuid);
-    if (place == NETWORKS_NONE) {
+    if (place == NETWORKS_NONE || leases[place].fd != 0) { /* somebody else was faster to hear of it */
         close(fd);
         return;
     }

@@ -70,6 +70,13 @@ bool namespaces_same(const struct host_network *network, int netns, const char *
            now.st_ino == network->inode;
 }
 
+bool namespaces_named(const char *name, int netns)
+{
+    char path[PATH_SIZE];
+    path_of(name, path);
+    return netns_same(netns, path);
+}
+
 /* Make the listeners that are not there, as far as that goes. @return 0, or errno of the first that failed */
 static int bind_all(void *context)
 {
@@ -101,6 +108,15 @@ static void wait_for(struct host_network *network, const char *why, int error)
     loop_timer(&network->timer, clock_now() + network->pause);
 }
 
+/* All its listeners are there, made now or left by a change of something else. */
+static void serve(struct host_network *network)
+{
+    bool watched = network->netns < 0 && network->spec.netns[0] == '/';
+    network->pause = 0;
+    networks_state(network, NETWORK_SERVING, NULL, 0);
+    loop_timer(&network->timer, watched ? clock_now() + LOOK_MS : 0);
+}
+
 static void take_up(struct host_network *network, int netns)
 {
     struct stat there;
@@ -122,13 +138,13 @@ static void take_up(struct host_network *network, int netns)
         wait_for(network, "an address to listen on is not there or in use", error);
         return;
     }
-    network->pause = 0;
-    networks_state(network, NETWORK_SERVING, NULL, 0);
-    loop_timer(&network->timer, network->spec.netns[0] == '/' ? clock_now() + LOOK_MS : 0);
+    serve(network);
 }
 
 static bool complete(const struct host_network *network)
 {
+    if (network->inode == 0)
+        return false;
     for (unsigned i = 0; i < network->spec.listener_count; i++) {
         if (network->listeners[i].fd < 0)
             return false;
@@ -147,18 +163,16 @@ void namespaces_look(struct host_network *network)
     network->timer.run = on_time;
     if (network->state == NETWORK_DRAINING)
         return;
-    if (network->netns >= 0) {
-        if (!complete(network))
-            take_up(network, network->netns);
-        return;
-    }
-    if (network->inode != 0 && !namespaces_same(network, -1, network->spec.netns)) {
+    if (network->netns < 0 && network->inode != 0 && !namespaces_same(network, -1, network->spec.netns)) {
         networks_close(network);
         network->pause = 0;
     }
-    if (network->inode != 0 && complete(network)) {
-        if (network->spec.netns[0] == '/')
-            loop_timer(&network->timer, clock_now() + LOOK_MS);
+    if (complete(network)) {
+        serve(network);
+        return;
+    }
+    if (network->netns >= 0) {
+        take_up(network, network->netns);
         return;
     }
     path_of(network->spec.netns, path);

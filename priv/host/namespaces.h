@@ -24,4 +24,7 @@ void namespaces_look(struct host_network *network);
 /** Is the namespace that the network is in the one behind this descriptor or, where that is -1, this name? */
 bool namespaces_same(const struct host_network *network, int netns, const char *name);
 
+/** Does a namespace's name, or path, stand for the one behind the descriptor? */
+bool namespaces_named(const char *name, int netns);
+
 #endif

@@ -188,11 +188,16 @@ void networks_forgotten(struct host_network *network)
         network->listeners[i].told = network->listeners[i].untold = false;
 }
 
+uint32_t networks_told_as(const struct host_network *network)
+{
+    return own_workers ? 0 : networks_place_of(network);
+}
+
 static bool say(struct host_network *network, struct channel *channel, enum message_type type, unsigned i)
 {
     struct message message;
     message_begin(&message, type);
-    message.network = type != MSG_UNLISTEN ? (own_workers ? 0 : networks_place_of(network)) : 0;
+    message.network = type != MSG_UNLISTEN ? networks_told_as(network) : 0;
     if (type == MSG_LISTENER || type == MSG_UNLISTEN)
         message.slot = network->listeners[i].slot;
     if (type == MSG_LISTENER)
@@ -264,13 +269,14 @@ static void change(struct host_network *network, const struct network_spec *spec
     if (elsewhere && !namespaces_same(network, netns, spec->netns))
         networks_close(network);
     change_listeners(network, spec);
-    if (netns >= 0 && network->netns >= 0)
+    if (network->netns >= 0)
         close(network->netns);
     network->netns = netns;
     UNLINK(names, network->spec.netns, networks_place_of(network), by_name);
     network->spec = *spec;
     LINK(names, spec->netns, networks_place_of(network), by_name);
-    networks_state(network, NETWORK_WAITING, NULL, 0);
+    if (network->state == NETWORK_DRAINING)
+        networks_state(network, NETWORK_WAITING, NULL, 0);
     workers_tell(networks_place_of(network));
 }
 
@@ -375,7 +381,8 @@ void networks_close_listeners(void)
         loop_timer(&table[i].timer, 0);
         for (unsigned j = 0; j < SPEC_LISTENERS_MAX; j++)
             close_listener(&table[i].listeners[j]);
-        networks_state(&table[i], NETWORK_DRAINING, NULL, 0);
+        if (table[i].state != NETWORK_FAILED) /* of a file that is no good there is nothing to drain */
+            networks_state(&table[i], NETWORK_DRAINING, NULL, 0);
     }
 }
 

@@ -3,9 +3,9 @@
  *
  * One table with a place for each network; places are found by the network's id and by its namespace's name,
  * both by hash, and handed out from the lowest, so that memory is touched only as far as there are networks.
- * A network's place is its number in its worker too (ipc/message.h). Nothing here waits: what a network needs
- * from its worker is sent as the worker's channel has room (workers.h), what is missing is tried again by
- * time and when its namespace's name changes (namespaces.h).
+ * A network's place is its number in its worker too (ipc/message.h), but where that has no other. Nothing
+ * here waits: what a network needs from its worker is sent as the worker's channel has room (workers.h), what
+ * is missing is tried again by time and when its namespace's name changes (namespaces.h).
  *
  * A network is wanted from networks_add() to networks_remove(). In between it is NETWORK_WAITING or
  * NETWORK_SERVING by what the host has, whatever becomes of its worker: that is replaced.
@@ -132,6 +132,9 @@ void networks_close(struct host_network *network);
 
 /** Tell its worker what it does not know of it yet. @return false: no room now, or no worker */
 bool networks_tell(struct host_network *network, struct channel *channel);
+
+/** The network's number in its worker: what it is told by, and what it is counted under. */
+uint32_t networks_told_as(const struct host_network *network);
 
 /** Its worker is no more, and with it all that it knew. */
 void networks_forgotten(struct host_network *network);

@@ -5,8 +5,11 @@ import errno
 import fcntl
 import os
 import re
+import signal
 import socket
 import termios
+
+from harness import wait_for
 
 NAMESPACES = ("pid", "net", "mnt", "ipc", "uts", "cgroup")
 SYS_PIDFD_GETFD = 438
@@ -23,6 +26,18 @@ def status(pid):
     """/proc/PID/status as a dictionary of words."""
     return {name: value.split() for name, value in
             (line.split(":", 1) for line in read(pid, "status").splitlines())}
+
+
+@contextlib.contextmanager
+def held_up(pid):
+    """The process is stopped for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for("it to stand still", lambda: status(pid)["State"][0] == "T")
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def capabilities(pid):

@@ -20,8 +20,11 @@ class Room:
         self.holder.stdout.close()
 
     def enter(self, *command):
-        """The command line that runs a command in here, in the network namespace of whoever starts it."""
-        return ["nsenter", "--target", str(self.holder.pid), "--mount", "--", *command]
+        """The command line that runs a command in here, in the network namespace of whoever starts it.
+
+        The root is named because it need not be that of the mounts: the tests may run in a chroot.
+        """
+        return ["nsenter", "--target", str(self.holder.pid), "--mount", "--root", "--wd", "--", *command]
 
     def path(self, name):
         return os.path.join("/proc/%d/root" % self.holder.pid, "run/metaward", name)

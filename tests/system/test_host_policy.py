@@ -45,7 +45,7 @@ class TracedHost(Host):
 
     def inside(self, *command):
         """Run something where its /run is."""
-        subprocess.run(["nsenter", "-t", str(self.parent), "-m", *command], check=True)
+        subprocess.run(["nsenter", "-t", str(self.parent), "-m", "-r", *command], check=True)
 
     def stop(self, number=signal.SIGTERM):
         if self.process.poll() is None:

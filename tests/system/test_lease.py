@@ -240,7 +240,8 @@ def test_it_stays_where_the_next_daemon_refuses(room):
             assert alive(pid)
 
 
-@pytest.mark.parametrize("noise", [b"x", bytes(REPLY_SIZE), reply(OK)[:-1], reply(77), b"\xff" * REPLY_SIZE, reply(OK)])
+@pytest.mark.parametrize("noise", [b"x", bytes(REPLY_SIZE), reply(OK)[:-1], reply(77), b"\xff" * REPLY_SIZE, reply(OK)],
+                         ids=["a-byte", "zeros", "short", "unknown", "ones", "a-second-grant"])
 def test_what_was_not_asked_for_ends_only_the_connection(room, noise):
     with contextlib.ExitStack() as stack:
         with Daemon(room) as daemon:

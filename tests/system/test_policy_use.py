@@ -125,7 +125,7 @@ def requests_of_all_kinds(tenant, agent):
 
 def hide_processes(proxy, hidden):
     """Let the parent see no /proc, or see it again: it can't confirm what a new worker says."""
-    enter = ["nsenter", "-t", str(proxy.parent), "-m"]
+    enter = ["nsenter", "-t", str(proxy.parent), "-m", "-r"]
     command = ["mount", "-t", "tmpfs", "none", "/proc"] if hidden else ["umount", "/proc"]
     subprocess.run([*enter, *command], check=True)
 

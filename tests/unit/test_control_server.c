@@ -191,6 +191,24 @@ static void a_leases_connection_is_handed_over(void **state)
     assert_serves();
 }
 
+static void a_lease_is_handed_over_also_where_nobody_hears_of_it(void **state)
+{
+    char byte;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    int fd = connected();
+    ask(fd, CONTROL_LEASE, -1);
+    close(fd);
+    turns();
+    assert_true(fake.kept >= 0); /* whoever keeps it sees the end */
+    assert_int_equal(recv(fake.kept, &byte, 1, MSG_DONTWAIT), 0);
+    close(fake.kept);
+    fake.kept = -1;
+    assert_serves();
+}
+
 static void what_may_not_be_asked_now_is_not_met(void **state)
 {
     struct control_reply reply;
@@ -490,6 +508,7 @@ int main(void)
         cmocka_unit_test(the_socket_is_made_with_care),
         cmocka_unit_test(a_request_is_met_and_answered),
         cmocka_unit_test(a_leases_connection_is_handed_over),
+        cmocka_unit_test(a_lease_is_handed_over_also_where_nobody_hears_of_it),
         cmocka_unit_test(what_may_not_be_asked_now_is_not_met),
         cmocka_unit_test(a_slow_client_costs_the_others_nothing),
         cmocka_unit_test(a_client_may_go_at_any_time),

@@ -327,6 +327,20 @@ static void a_descriptor_that_is_not_wanted_is_closed(void **state)
     assert_int_equal(fcntl(again, F_GETFD), -1);
 }
 
+static void a_descriptor_in_whose_place_comes_a_name_is_closed(void **state)
+{
+    struct network_spec one = spec(1, 0); /* no listener that takes the number */
+    const char *why;
+    (void)state;
+    int netns = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    uint32_t place = networks_add(&one, netns, ORIGIN_CONTROL, NULL, &why);
+    strcpy(one.netns, "another");
+    assert_int_equal(add(&one, NULL), place);
+    assert_int_equal(networks_at(place)->netns, -1);
+    assert_int_equal(fcntl(netns, F_GETFD), -1);
+    forget(place);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -337,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_drained_network_closes_its_listeners_alone),
         cmocka_unit_test(files_that_are_gone_take_their_networks_with_them),
         cmocka_unit_test(a_descriptor_that_is_not_wanted_is_closed),
+        cmocka_unit_test(a_descriptor_in_whose_place_comes_a_name_is_closed),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }
