@@ -19,7 +19,7 @@ enum outbound_result {
 /** The connection's output buffer, made and emptied if there is none. */
 struct output *outbound_begin(struct connection *connection);
 
-/** The same, to read from the agent: a wide one while one is spare, ready for a new answer. */
+/** The same, but a wide one while one is spare. */
 struct output *outbound_begin_wide(struct connection *connection);
 
 /** Give back the output buffer, if there is one. What it holds is lost. */

@@ -203,6 +203,7 @@ static bool send_piece(struct exchange *exchange, enum piece piece)
     case OUTBOUND_DONE:
         return true;
     case OUTBOUND_PENDING:
+        exchange->wide = false;
         unwatch_agent(exchange);
         alarm_set(guest, DEADLINE_CLIENT);
         guest_watch(guest);
@@ -226,6 +227,7 @@ static void choose_framing(struct exchange *exchange, const struct http_answer *
     if (exchange->relay == RELAY_CHUNKED && exchange->minor == 0)
         exchange->relay = RELAY_CLOSE;
     exchange->body_left = answer->content_length;
+    exchange->wide = exchange->framing == ANSWER_LENGTH && answer->content_length <= OUTPUT_WIDE;
     http_chunked_begin(&exchange->chunked);
 }
 
@@ -306,7 +308,7 @@ static struct output *begin_reading(struct exchange *exchange)
 
     if (output)
         return output;
-    output = outbound_begin_wide(exchange->guest);
+    output = exchange->wide ? outbound_begin_wide(exchange->guest) : outbound_begin(exchange->guest);
     http_answer_begin(&output->answer);
     return output;
 }
