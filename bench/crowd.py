@@ -230,7 +230,7 @@ def listeners(agent, directory, binaries, rounds, seconds):
     """CPU per request with so many listeners, by that with one; all in one namespace, one of them is asked."""
     work = Work("listeners", "")
     with contextlib.ExitStack() as stack:
-        few, many = (stack.enter_context(DaemonShared(Wanted(agent, networks=count), number, os.path.join(directory, str(count))))
+        few, many = (stack.enter_context(DaemonShared(Wanted(agent, networks=count), number, directory))
                      for number, count in ((30, 1), (31, LISTENERS)))
         loads = [(subject, sample.Load(work, subject, binaries, HERE)) for subject in (few, many)]
         for subject, load in loads:
@@ -249,7 +249,8 @@ def haproxy(agent, directory):
 
 
 def measure(agent, directory, binaries, quick):
-    """-> targets. With `quick` there are few networks, and what takes long is left out."""
+    """-> targets, and milliseconds for each network added. With `quick` there are few networks, and what takes long is left
+    out."""
     count = 50 if quick else 1000
     print("\nhost daemon, %d networks" % count, flush=True)
     began = time.monotonic()
@@ -269,4 +270,4 @@ def measure(agent, directory, binaries, quick):
     if not quick:
         found.append(listeners(agent, directory, binaries, 25, 0.3))
     say("took %.0f s" % (time.monotonic() - began))
-    return found
+    return found, added

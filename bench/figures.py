@@ -1,5 +1,8 @@
 """What rounds come to: medians, spreads, and ratios between subjects of the same round."""
+import random
 import statistics
+
+DRAWS = 2000
 
 
 def percentile(times, share):
@@ -43,14 +46,26 @@ def ratio(work, series, name, one, other):
     return (statistics.median(found), min(found), max(found)) if found else None
 
 
+def noise(found):
+    """`found`: ratios of something to itself. -> so far above 1 the median of as many comes by chance, in 95 of 100 cases.
+
+    They are drawn again and again from what was found and its inverse, for neither of the two is the first.
+    """
+    if not found:
+        return None
+    chance = random.Random(1)
+    both = [*found, *(1 / ratio for ratio in found)]
+    medians = sorted(statistics.median(chance.choices(both, k=len(found))) for _ in range(DRAWS))
+    return medians[int(DRAWS * 0.95)]
+
+
 def failures(subject):
     return sum(values(subject, "closed", "failures")) + sum(values(subject, "equal", "failures"))
 
 
 def answer_times(subject):
     """-> p50, p99 (medians of rounds), p99.9 (of all rounds together: there are too few answers in one)"""
-    return (median(subject, "equal", "p50"), median(subject, "equal", "p99"),
-            percentile(merge(values(subject, "equal", "times")), 0.999))
+    return median(subject, "equal", "p50"), median(subject, "equal", "p99"), percentile(list(zip(*subject["times"])), 0.999)
 
 
 def others(work, series, *names):

@@ -2,7 +2,7 @@
  * Guests: they ask, and count what they get.
  *
  * load ADDRESS:PORT [--networks N] [--guests N] [--connections N] [--connection keep|close|leave]
- *      [--path PATH | --paths FILE] [--requests N] [--seconds S [--rate R]] [--hold]
+ *      [--path PATH | --paths FILE] [--requests N] [--seconds S [--rate R]] [--hold | --warm]
  *
  * Connections are spread over networks (consecutive addresses of the proxy) and over guests (addresses of
  * their own, from 127.100.0.1 on), so that limits for one guest are met as in earnest.
@@ -20,7 +20,10 @@
  * a request, unsaid; the guest closes when it has its answer (python-requests, which cloud-init is built on).
  * --paths FILE: each connection is a guest that boots: it asks for each path of the file, in order, and is
  * done.
- * --hold: each connection asks once and then stays, idle; "holding" is printed, and the end of input awaited.
+ * --hold: each connection asks once, a few at a time, and then stays, idle; "holding" is printed, and the end
+ * of input awaited.
+ * --warm: each connection asks once, "warm" is printed, and a line of input awaited; what comes then is what
+ * counts.
  *
  * An answer counts if its status is 200 and all of its Content-Length came; everything else is a failure. One
  * line of JSON is printed: requests, failures, the first failure's reason, reconnects (a kept connection that
@@ -37,6 +40,7 @@
 #define EVENTS      64
 #define HEAD_MOST   4096
 #define PATHS_MOST  64
+#define HOLD_BUSY   16              /* requests at a time, of those that will be idle */
 #define PATIENCE    (10 * NS_PER_S) /* for one answer */
 #define FIRST_GUEST 0x7f640001      /* 127.100.0.1 */
 
@@ -61,7 +65,7 @@ static struct {
     enum connection_use use;
     const char *paths[PATHS_MOST];
     uint32_t path_count;
-    bool boot, hold;
+    bool boot, hold, warm;
     uint64_t requests;
     double seconds, rate;
 } options = {.networks = 1, .guests = 1, .connections = 1, .requests = UINT64_MAX, .seconds = 1e6};
@@ -252,7 +256,9 @@ static const struct timespec *ask_all(void)
     uint64_t now = now_ns();
 
     if (options.rate <= 0) {
-        while (idle_count > 0 && started < options.requests && (double)(now - begin) < options.seconds * 1e9)
+        while (idle_count > 0 && started < options.requests &&
+               (double)(now - begin) < options.seconds * 1e9 &&
+               !(options.hold && started - done - failures >= HOLD_BUSY))
             ask(idle[--idle_count], now_ns());
         return NULL;
     }
@@ -377,6 +383,9 @@ static bool take_option(int option, const char *value)
     case 'h':
         options.hold = true;
         return true;
+    case 'w':
+        options.warm = true;
+        return true;
     default:
         return false;
     }
@@ -388,7 +397,7 @@ static void read_options(int count, char **arguments)
         {"networks", 1, NULL, 'n'},   {"guests", 1, NULL, 'g'},  {"connections", 1, NULL, 'c'},
         {"connection", 1, NULL, 'u'}, {"path", 1, NULL, 'p'},    {"paths", 1, NULL, 'f'},
         {"requests", 1, NULL, 'r'},   {"seconds", 1, NULL, 's'}, {"rate", 1, NULL, 'R'},
-        {"hold", 0, NULL, 'h'},       {NULL, 0, NULL, 0},
+        {"hold", 0, NULL, 'h'},       {"warm", 0, NULL, 'w'},    {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -408,6 +417,13 @@ static void read_options(int count, char **arguments)
     }
 }
 
+static void all_idle(void)
+{
+    for (uint32_t i = 0; i < options.connections; i++)
+        idle[options.connections - 1 - i] = &guests[i];
+    idle_count = options.connections;
+}
+
 static void make_guests(void)
 {
     guests = calloc(options.connections, sizeof(*guests));
@@ -417,9 +433,29 @@ static void make_guests(void)
     for (uint32_t i = 0; i < options.connections; i++) {
         guests[i].number = i;
         guests[i].fd = -1;
-        idle[options.connections - 1 - i] = &guests[i];
     }
-    idle_count = options.connections;
+    all_idle();
+}
+
+/* Everyone is connected and has asked once; that is forgotten, but for failures. */
+static void warm_up(void)
+{
+    const double rate = options.rate, seconds = options.seconds;
+
+    options.rate = 0;
+    options.seconds = 1e6;
+    options.boot = true; /* with a single path */
+    options.path_count = 1;
+    run();
+    if (puts("warm") < 0 || fflush(stdout) != 0 || getchar() != '\n')
+        fail("warm");
+    options.rate = rate;
+    options.seconds = seconds;
+    options.boot = false;
+    started = failures;
+    done = reconnects = 0;
+    times = (struct histogram){0};
+    all_idle();
 }
 
 int main(int count, char **arguments)
@@ -428,6 +464,8 @@ int main(int count, char **arguments)
     allow_descriptors();
     epoll = make_epoll();
     make_guests();
+    if (options.warm)
+        warm_up();
     run();
     printf("{\"requests\":%lu,\"failures\":%lu,\"first_failure\":\"%s\",\"reconnects\":%lu,\"seconds\":%.6f,"
            "\"times\":",

@@ -3,14 +3,16 @@ import os
 import subprocess
 
 import figures
+import laws
 
 SIZE = "set terminal svg size 1000,420 font 'sans,12' background '#ffffff'\n"
+WIDE = SIZE.replace("1000", "1300")
 COLOURS = {"metaward": "#1b6ca8", "haproxy-2": "#c0392b", "haproxy-1": "#e59866", "haproxy-reuse": "#922b21", "beside": "#5dade2",
            "metaward-daemon-shared": "#17a589", "metaward-daemon-network": "#76d7c4", "nginx": "#27ae60", "python": "#8e44ad", "floor": "#7f8c8d"}
 
 
-def gnuplot(path, script):
-    subprocess.run(["gnuplot"], input=SIZE + "set output '%s'\n" % path + script, text=True, check=True)
+def gnuplot(path, script, size=SIZE):
+    subprocess.run(["gnuplot"], input=size + "set output '%s'\n" % path + script, text=True, check=True)
 
 
 def block(name, rows):
@@ -49,7 +51,7 @@ def latencies(path, work, order):
     """Times of answers over the share of answers that took longer."""
     script, plots = "", []
     for name in (n for n in order if n in work["subjects"] and work["subjects"][n]["equal"]):
-        times = figures.merge(figures.values(work["subjects"][name], "equal", "times"))
+        times = list(zip(*work["subjects"][name]["times"]))
         left = total = sum(count for _, count in times)
         rows = []
         for value, count in times:
@@ -73,8 +75,58 @@ plot %s
 """ % (work["title"], work["rate"], ", ".join(plots)))
 
 
+def over(points, value, law=None):
+    """One plot of a value over a number, a line a subject; with `law`, points, and the fitted line through them."""
+    script, plots = "", []
+    for name, found in laws.by_subject(points).items():
+        label = "over%d" % over.count
+        over.count += 1
+        script += block(label, [(point["at"], value(point)) for point in found])
+        style = "points pointtype 7" if law else "linespoints linewidth 2 pointtype 7"
+        plots.append("$%s using 1:2 with %s linecolor rgb '%s' title '%s'" % (label, style, COLOURS[name], found[0]["title"]))
+        if law:
+            fitted = law(found)
+            plots.append("[x=%d:%d] %g + %g * x with lines linecolor rgb '%s' notitle" % (
+                found[0]["at"], found[-1]["at"], fitted.base, fitted.each, COLOURS[name]))
+    return script + "plot %s\n" % ", ".join(plots)
+
+
+over.count = 0
+
+
+def side_by_side(path, *plots):
+    """(title, label of x, label of y, settings, what over() made), from left to right."""
+    script = """set multiplot layout 1,%d margins 0.06,0.73,0.14,0.90 spacing 0.07
+set logscale x
+set grid
+set format x '%%g'
+set key at screen 0.995,0.90 right top
+""" % len(plots)
+    for title, x, y, settings, made in plots:
+        script += "set title '%s'\nset xlabel '%s'\nset ylabel '%s'\n%s\n%sunset key\n" % (title, x, y, settings, made)
+    gnuplot(path, script + "unset multiplot\n", WIDE)
+
+
+def draw_scaling(scaling, directory):
+    memory, cost = "set logscale y\nset yrange [*:*]", "unset logscale y\nset yrange [0:*]"
+    side_by_side(os.path.join(directory, "networks.svg"),
+                 ("Private memory, idle, and its law", "networks", "kB", memory,
+                  over(scaling["networks"], lambda p: p["kb"], laws.line)),
+                 ("CPU per request, 1000 guests", "networks", "microseconds", cost, over(scaling["networks"], laws.cost)))
+    side_by_side(os.path.join(directory, "connections.svg"),
+                 ("Private memory, and its law", "idle connections", "kB", memory, over(scaling["idle"], lambda p: p["kb"], laws.line)),
+                 ("CPU per request of 16 guests", "idle connections", "microseconds", cost, over(scaling["idle"], laws.cost)),
+                 ("CPU per request", "connections that ask", "microseconds", cost, over(scaling["active"], laws.cost)))
+    few = "set xtics (%s)\nset xrange [1:*]" % ", ".join("%d" % p["at"] for p in scaling["workers"])
+    side_by_side(os.path.join(directory, "workers.svg"),
+                 ("Requests per second, 100 networks", "workers", "", cost + "\n" + few, over(scaling["workers"], laws.per_second)),
+                 ("CPU per request", "workers", "microseconds", cost, over(scaling["workers"], laws.cost)))
+
+
 def draw(results, directory, order):
     works = results["works"]
+    if "scaling" in results:
+        draw_scaling(results["scaling"], directory)
 
     def chosen(**titles):
         names = {name.replace("_", "-"): title for name, title in titles.items()}

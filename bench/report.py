@@ -7,18 +7,24 @@ import statistics
 import subprocess
 
 import figures
+import growth
 import plots
 import proc
 import targets
+from markdown import spread, table
 from subjects import SUBJECTS
 
-ORDER = [subject.name for subject in SUBJECTS]
+ORDER = [subject.name for subject in SUBJECTS if not subject.again]
+ALL_ORDER = [subject.name for subject in SUBJECTS]
 TITLES = {subject.name: subject.title for subject in SUBJECTS}
+JSON_LINE = 180  # what is longer is broken into lines
 
 
 def print_work(work):
     print("\n%s%s" % (work["title"], ", equal load %d/s" % work["rate"] if work["rate"] else ""))
     for name, subject in work["subjects"].items():
+        if not subject["closed"]:
+            continue
         line = "  %-22s %7.2f us/request  %7.0f/s" % (
             name, figures.median(subject, "closed", "cpu_us"), figures.median(subject, "closed", "per_second"))
         if subject["equal"]:
@@ -41,19 +47,11 @@ def circumstances(options, seconds):
                          "Python": platform.python_version(), "gcc": version("cc", "-dumpfullversion")}}
 
 
-def table(head, rows):
-    return "\n".join(["| %s |" % " | ".join(row) for row in [head, ["---"] * len(head), *rows]]) + "\n"
-
-
-def by_subject(works, cell):
+def by_subject(works, cell, order=tuple(ORDER)):
     """A row a work, a column a subject."""
-    names = [name for name in ORDER if any(name in work["subjects"] for work in works)]
+    names = [name for name in order if any(name in work["subjects"] for work in works)]
     rows = [[work["title"], *(cell(work, name) if name in work["subjects"] else "" for name in names)] for work in works]
     return table(["", *(TITLES[name] for name in names)], rows)
-
-
-def spread(found, digits=2):
-    return "%.*f (%.*f–%.*f)" % (digits, found[0], digits, found[1], digits, found[2]) if found else ""
 
 
 def median_and_spread(work, name, series, figure, digits):
@@ -94,6 +92,9 @@ def latency_part(works):
         if not subject["equal"]:
             return "too slow for it"
         return "%.0f / %.0f / %.0f" % figures.answer_times(subject)
+    def answered(work, name):
+        found = figures.median(work["subjects"][name], "equal", "per_second")
+        return "%.0f" % found if found else ""
     equal = [dict(work, title="%s, %d/s" % (work["title"], work["rate"])) for work in works if work["rate"]]
     return """## Times of answers at equal load
 
@@ -101,11 +102,17 @@ Requests are due at random moments, the same number a second for all; the time c
 p50 / p99 (medians of rounds) / p99.9 (of all rounds together).
 
 %s
-p99 as ratio to HAProxy with 2 threads, round by round:
+p99 as ratio to HAProxy with 2 threads, round by round; "the same HAProxy again" is a second one that is configured alike, so its
+ratio says how much of the others' is chance:
+
+%s
+Requests per second that were answered meanwhile:
 
 %s
 ![Times of answers](latency.svg)
-""" % (by_subject(equal, cell), by_subject(equal, lambda work, name: spread(figures.ratio(work, "equal", "p99", name, "haproxy-2"))))
+""" % (by_subject(equal, cell),
+       by_subject(equal, lambda work, name: spread(figures.ratio(work, "equal", "p99", name, "haproxy-2")), ALL_ORDER),
+       by_subject(equal, answered))
 
 
 def boot_part(works):
@@ -135,12 +142,12 @@ Answers with another status than 200, and those that were cut or did not come.
 %s""" % by_subject(works, cell)
 
 
-def weight_part(works, starts):
+def weight_part(works):
     chosen = [works[name] for name in ("keep", "keep-log", "held", "networks-100", "networks-1000") if name in works]
 
     def cell(state):
         return lambda work, name: "%(kb)d kB, %(descriptors)d" % work["subjects"][name][state]
-    text = """## Private memory and descriptors
+    return """## Private memory and descriptors
 
 Anonymous memory of all processes (what they share counted by its part), and their open descriptors. Idle, after one request:
 
@@ -150,22 +157,47 @@ Under load (with the 1000 idle connections, where they are part of the work):
 %s
 ![Private memory](memory.svg)
 """ % (by_subject(chosen, cell("idle")), by_subject(chosen, cell("loaded")))
-    if starts:
-        rows = [[TITLES[name], spread((statistics.median(taken), min(taken), max(taken)), 1)] for name, taken in starts.items() if taken]
-        text += "\n## Start\n\nMilliseconds from exec to the first answer.\n\n" + table(["", "median (least–most)"], rows)
-    return text
 
 
-def others(works):
-    found = [s["others"] for work in works for subject in work["subjects"].values() for s in subject["closed"] + subject["equal"]]
-    return statistics.median(found), max(found)
+def start_part(starts, added):
+    """`starts`: {subject's name: milliseconds}; `added`: those for each network that the host daemon was given, or None."""
+    rows = [[TITLES[name], milliseconds(taken), "" if name.startswith("metaward-daemon") else "the same: one process more"]
+            for name, taken in starts.items() if taken]
+    for row in rows if added else ():
+        if row[0] == TITLES["metaward-daemon-shared"]:
+            row[2] = milliseconds(added, 2)
+        elif row[0] == TITLES["nginx"]:
+            row[2] = "a reload"
+    return """## Start, and a network more
+
+Milliseconds from exec to the first answer, and until there is one network more: median (least–most). The host daemon is asked for
+it while it has a thousand.
+
+%s""" % table(["", "start", "a network more"], rows)
 
 
-def markdown(results, met):
-    works = results["works"]
-    busy = others(works.values())
+def milliseconds(taken, digits=1):
+    return spread((statistics.median(taken), min(taken), max(taken)), digits)
+
+
+def others(results):
+    """The share of the machine that others had: median, most"""
+    found = [s["others"] for work in results["works"].values() for subject in work["subjects"].values()
+             for s in subject["closed"] + subject["equal"]]
+    found += [s["others"] for points in results.get("scaling", {}).values() for point in points for s in point["samples"]]
+    return (statistics.median(found), max(found)) if found else (0, 0)
+
+
+def targets_table(met):
+    rows = [[t["text"], spread((t["value"], *t["spread"])) if t["spread"] else "%.2f" % t["value"],
+             "" if t["most"] is None else "%.2f" % t["most"], "%.2f" % t["noise"] if t["noise"] else "", targets.verdict(t)] for t in met]
+    return table(["", "measured", "at most", "noise", ""], rows)
+
+
+def head(results, met):
+    busy = others(results)
     whose = " they only got it when the bench, at real-time priority, left it to them;" if results["real_time"] else ""
-    head = """# Report of a run of `./dev bench`
+    return """# Report of a run of `./dev bench`
 
 Linux %s, %d processors; %s.
 
@@ -175,25 +207,62 @@ the times. What the subjects and works are: `bench/subjects.py`, `bench/works.py
 
 ## The targets
 
+A target is about the median of ratios between samples that were taken one after the other. Where times of answers are compared,
+a second HAProxy that is configured alike takes part, and "noise" is how far above 1 the median of *its* ratios comes by chance, in
+95 of 100 cases. A median above 1 and below that says nothing, and is neither called met nor missed.
+
 %s
+%s.
 """ % (results["kernel"], results["processors"], ", ".join("%s %s" % pair for pair in results["versions"].items()),
        results["rounds"], results["sample_seconds"], round(results["took_seconds"] / 60), busy[0] * 100, busy[1] * 100, whose,
-       table(["", "measured", "at most", ""], [[t["text"], "%.2f" % t["value"], "" if t["most"] is None else "%.2f" % t["most"],
-                                                targets.verdict(t)] for t in met]))
-    all_works = list(works.values())
-    return "\n".join([head, cpu_part(all_works), throughput_part(all_works), latency_part(all_works), boot_part(works),
-                      failure_part(all_works), weight_part(works, results.get("start_ms"))])
+       targets_table(met), targets.summary(met))
 
 
-def write(results, met, directory):
+def parts(results):
+    works = results["works"]
+    yield head(results, targets.judge(results))
+    if works:
+        yield from (part(list(works.values())) for part in (cpu_part, throughput_part, latency_part))
+        yield boot_part(works)
+        yield failure_part(list(works.values()))
+        yield weight_part(works)
+    if "start_ms" in results:
+        yield start_part(results["start_ms"], results["host"]["added_ms"] if "host" in results else None)
+    if "scaling" in results:
+        yield growth.part(results["scaling"])
+
+
+def shorter(value):
+    """Floats with as many digits as mean anything."""
+    if isinstance(value, float):
+        return float("%.6g" % value)
+    if isinstance(value, dict):
+        return {name: shorter(one) for name, one in value.items()}
+    return [shorter(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def pretty(value, margin=""):
+    """JSON, with what fits into a line, and lists of numbers, in one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(value, (dict, list)) or len(flat) <= JSON_LINE or not any(isinstance(one, (dict, list)) for one in inner):
+        return flat
+    names = ["%s: " % json.dumps(name) for name in value] if isinstance(value, dict) else [""] * len(value)
+    lines = ",\n".join(margin + " " + name + pretty(one, margin + " ") for name, one in zip(names, inner))
+    return "%s\n%s\n%s" % ("{["[isinstance(value, list)], lines, margin + "}]"[isinstance(value, list)])
+
+
+def write(results, directory):
+    """What was measured first: it is not lost if anything should go wrong with the rest."""
     os.makedirs(directory, exist_ok=True)
-    plots.draw(results, directory, ORDER)
-    with open(os.path.join(directory, "report.md"), "w", encoding="utf-8") as f:
-        f.write(markdown(results, met))
-    for work in results["works"].values():
-        for subject in work["subjects"].values():
-            for sample in subject["closed"] + subject["equal"]:
-                del sample["times"]
     with open(os.path.join(directory, "report.json"), "w", encoding="utf-8") as f:
-        json.dump(dict(results, targets=met), f, indent=1)
-        f.write("\n")
+        f.write(pretty(shorter(dict(results, targets=targets.judge(results)))) + "\n")
+    with open(os.path.join(directory, "report.md"), "w", encoding="utf-8") as f:
+        f.write("\n".join(parts(results)))
+    plots.draw(results, directory, ORDER)
+
+
+def read(directory):
+    """-> the results that were written there"""
+    with open(os.path.join(directory, "report.json"), encoding="utf-8") as f:
+        return json.load(f)

@@ -28,9 +28,15 @@ class Load:
         if work.boot:
             self.command += ["--paths", os.path.join(here, "boot.paths")]
 
-    def run(self, *more, meanwhile=None):
-        """-> what it printed. `meanwhile` is called while it runs."""
-        with subprocess.Popen([*self.command, *map(str, more)], stdout=subprocess.PIPE, text=True) as process:
+    def run(self, *more, meanwhile=None, warmed=None):
+        """-> what it printed. `meanwhile` is called while it runs, `warmed` when every connection has had an answer: only what
+        comes then is counted."""
+        command = [*self.command, *map(str, more), *(["--warm"] if warmed else [])]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            if warmed and process.stdout.readline() == "warm\n":
+                warmed()
+                process.stdin.write("\n")
+                process.stdin.flush()
             if meanwhile:
                 meanwhile()
             printed = process.stdout.read()
@@ -75,10 +81,14 @@ def undisturbed(take):
     return best
 
 
-def costs(subject, load, *arguments):
-    """Run the load once, and see what it cost the subject."""
+def costs(subject, load, *arguments, warm=False):
+    """Run the load once, and see what it cost the subject; with `warm`, what it cost once the connections were there."""
     before = proc.cpu_seconds(subject.pids())
-    told = load.run(*arguments)
+
+    def warmed():
+        nonlocal before
+        before = proc.cpu_seconds(subject.pids())
+    told = load.run(*arguments, warmed=warmed if warm else None)
     cpu = proc.cpu_seconds(subject.pids()) - before
     return {"requests": told["requests"], "failures": told["failures"], "first_failure": told["first_failure"],
             "seconds": told["seconds"], "cpu_us": cpu / max(1, told["requests"]) * 1e6,
@@ -94,6 +104,11 @@ def closed(work, subject, load, seconds):
 def equal(subject, load, seconds, rate):
     """So many requests a second, whoever it is: how long answers take."""
     return undisturbed(lambda: costs(subject, load, "--seconds", seconds, "--rate", rate))
+
+
+def warm(subject, load, seconds):
+    """As much as goes on connections that are there already."""
+    return undisturbed(lambda: costs(subject, load, "--seconds", seconds, warm=True))
 
 
 def weight(subject):

@@ -28,6 +28,8 @@ class Wanted:
     limits: bool = False  # a rate limit that no guest reaches
     reuse: bool = False  # connections to the agent are kept, where the subject can
     close: bool = False  # guests ask once a connection
+    workers: int = 2  # of the host daemon, where networks share them
+    connections: int = 1024  # at one time, that each of the host daemon's workers takes; Neutron's maxconn
 
 
 # As Neutron's agents have written it since 2025.2, but for user, paths and addresses. Both HAProxy and metaward read it.
@@ -87,8 +89,10 @@ isolation = %(isolation)s
 control_socket = %(control)s
 networks = %(networks)s
 upstream_reuse = %(reuse)s
+%(workers)s\
 [limits]
 max_networks = %(most)d
+max_connections = %(connections)d
 [log]
 log = %(log)s
 """
@@ -135,11 +139,12 @@ class Subject:
     name = title = ""
     reuses = True  # can keep connections to the agent
     bears_equal_load = True  # a third of what HAProxy can
+    again = False  # there to see how far a subject is from itself
 
     def __init__(self, wanted, number, directory):
         self.wanted = wanted
         self.number = number
-        self.directory = os.path.join(directory, self.name)
+        self.directory = os.path.join(directory, "%s.%d" % (self.name, number))
         self.processes = []
         self.start_ms = 0.0
         os.makedirs(self.directory, exist_ok=True)
@@ -265,6 +270,11 @@ class HAProxy2(Neutron):
     reuses = False  # Neutron writes http-server-close
 
 
+class HAProxyAgain(HAProxy2):
+    name, title = "haproxy-again", "the same HAProxy again"
+    again = True
+
+
 class HAProxy1(HAProxy2):
     name, title = "haproxy-1", "HAProxy, 1 thread"
     threads = 1
@@ -329,7 +339,8 @@ class DaemonShared(Subject):
         self.write(path, DAEMON % {
             "agent": self.wanted.agent, "isolation": self.isolation, "networks": networks, "most": max(1024, self.wanted.networks),
             "control": os.path.join(self.directory, "control"), "log": "syslog" if self.wanted.log else "none",
-            "reuse": "yes" if self.wanted.reuse else "no"})
+            "reuse": "yes" if self.wanted.reuse else "no", "connections": self.wanted.connections,
+            "workers": "workers = %d\n" % self.wanted.workers if self.isolation == "shared" else ""})
         self.run(os.path.join(os.environ["METAWARD_PREFIX"], "sbin", "metawardd"), "--config", path)
 
     @staticmethod
@@ -344,4 +355,4 @@ class DaemonNetwork(DaemonShared):
     isolation = "network"
 
 
-SUBJECTS = (Metaward, Beside, HAProxy2, HAProxy1, HAProxyReuse, Nginx, Python, Floor, DaemonShared, DaemonNetwork)
+SUBJECTS = (Metaward, Beside, HAProxy2, HAProxyAgain, HAProxy1, HAProxyReuse, Nginx, Python, Floor, DaemonShared, DaemonNetwork)

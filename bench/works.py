@@ -1,9 +1,9 @@
 """What the proxies are asked to do: one line a work, and why it is there."""
 import dataclasses
 
-ALL = ("metaward", "haproxy-2", "haproxy-1", "nginx", "python", "floor")
+ALL = ("metaward", "haproxy-2", "haproxy-again", "haproxy-1", "nginx", "python", "floor", "metaward-daemon-shared")
 NO_PYTHON = tuple(name for name in ALL if name != "python")
-DAEMON = ("metaward-daemon-shared", "metaward-daemon-network")
+OWN_WORKERS = ("metaward-daemon-network",)
 REAL = tuple(name for name in ALL if name != "floor")
 
 
@@ -28,10 +28,10 @@ class Work:
 
 
 WORKS = (
-    Work("keep", "keep-alive guests", subjects=ALL + DAEMON, main=True, quick=True),
-    Work("close", "one connection a request", connection="close", subjects=ALL + DAEMON, main=True, quick=True),
-    Work("keep-log", "keep-alive guests, with logging", log=True, subjects=ALL + DAEMON, main=True, quick=True),
-    Work("close-log", "one connection a request, with logging", connection="close", log=True, subjects=ALL + DAEMON,
+    Work("keep", "keep-alive guests", subjects=ALL + OWN_WORKERS, main=True, quick=True),
+    Work("close", "one connection a request", connection="close", subjects=ALL + OWN_WORKERS, main=True, quick=True),
+    Work("keep-log", "keep-alive guests, with logging", log=True, subjects=ALL + OWN_WORKERS, main=True, quick=True),
+    Work("close-log", "one connection a request, with logging", connection="close", log=True, subjects=ALL + OWN_WORKERS,
          main=True),
     Work("boot", "boot storm: 100 guests, 28 GETs each, at once", connection="leave", guests=100, boot=True,
          agent=("--sizes", "boot.paths"), quick=True),
@@ -42,10 +42,11 @@ WORKS = (
     Work("slow", "agent takes 20 ms", agent=("--delay-us", "20000"), guests=100, rate=500, subjects=NO_PYTHON),
     Work("serial", "serial agent, 1 ms an answer, backlog 5", agent=("--serial", "--backlog", "5", "--delay-us", "1000"),
          guests=32, rate=300, subjects=REAL),
-    Work("networks-100", "100 networks", networks=100, guests=100, subjects=NO_PYTHON + DAEMON),
-    Work("networks-1000", "1000 networks", networks=1000, guests=1000, subjects=("nginx", "floor") + DAEMON),
-    Work("limits", "rate limit on, not reached", limits=True, subjects=("metaward", "haproxy-2", "haproxy-1", "nginx")),
+    Work("networks-100", "100 networks", networks=100, guests=100, subjects=NO_PYTHON + OWN_WORKERS),
+    Work("networks-1000", "1000 networks", networks=1000, guests=1000, subjects=("nginx", "floor", "metaward-daemon-shared") + OWN_WORKERS),
+    Work("limits", "rate limit on, not reached", limits=True,
+         subjects=tuple(name for name in NO_PYTHON if name != "floor")),
     Work("held", "1000 idle connections beside", held=1000, subjects=NO_PYTHON),
     Work("reuse", "agent keeps alive, connections to it reused", reuse=True, agent=("--keep-alive",),
-         subjects=("metaward", "haproxy-2", "haproxy-reuse", "nginx", "floor", "metaward-daemon-shared")),
+         subjects=("metaward", "haproxy-2", "haproxy-again", "haproxy-reuse", "nginx", "floor", "metaward-daemon-shared")),
 )

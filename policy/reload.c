@@ -182,7 +182,8 @@ void reload_ended(int error)
     if (error == 0)
         return;
     failed("reader", error);
-    close(self.channel);
+    if (self.due != 0) /* or its end of the channel was seen before, and ours closed */
+        close(self.channel);
     self.due = 0;
 }
 

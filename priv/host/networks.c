@@ -283,7 +283,8 @@ static void change(struct host_network *network, const struct network_spec *spec
 static struct host_network *make(const struct network_spec *spec, enum network_origin origin)
 {
     uint32_t place;
-    if (wanted == most || !take(&places, NETWORKS_MAX, &place))
+    /* The numbers of a shared worker end there: one that is gone keeps its own until the worker was told. */
+    if (wanted == most || !take(&places, own_workers ? NETWORKS_MAX : most, &place))
         return NULL;
     struct host_network *network = &table[place];
     *network = (struct host_network){.spec = *spec, .origin = (uint8_t)origin, .used = true, .netns = -1};
@@ -332,6 +333,47 @@ uint32_t networks_add(const struct network_spec *spec, int netns, enum network_o
     network->detail[0] = '\0';
     if (file != NULL)
         strncpy(network->file, file, sizeof(network->file) - 1);
+    namespaces_look(network);
+    return place;
+}
+
+/* Listeners as they come; and where all are there, nothing is left to be looked for. */
+static void adopt_listeners(struct host_network *network, const struct handover *record, const int *fds)
+{
+    bool complete = true;
+    for (unsigned i = 0; i < network->spec.listener_count; i++) {
+        int fd = (record->listeners & 1U << i) != 0 ? *fds++ : -1;
+        if (fd >= 0 && networks_number(network, i))
+            network->listeners[i].fd = fd;
+        else if (fd >= 0)
+            close(fd);
+        complete = complete && network->listeners[i].fd >= 0;
+    }
+    if ((record->with & HANDOVER_WITH_NETNS) != 0)
+        network->netns = *fds;
+    if (record->state == NETWORK_DRAINING)
+        networks_state(network, NETWORK_DRAINING, NULL, 0);
+    else if (complete)
+        networks_state(network, NETWORK_SERVING, NULL, 0);
+}
+
+uint32_t networks_adopt(const struct handover *record, const int *fds)
+{
+    const struct network_spec *spec = &record->body.spec;
+    struct host_network *network = networks_find(spec->network.uuid) == NETWORKS_NONE
+                                       ? make(spec, (enum network_origin)record->origin)
+                                       : NULL;
+    if (network == NULL)
+        return NETWORKS_NONE;
+    uint32_t place = networks_place_of(network);
+    memcpy(network->file, record->file, sizeof(network->file));
+    network->device = (dev_t)record->device;
+    network->inode = (ino_t)record->inode;
+    LINK(uuids, spec->network.uuid, place, by_uuid);
+    LINK(names, spec->netns, place, by_name);
+    workers_assign(place);
+    adopt_listeners(network, record, fds);
+    workers_tell(place);
     namespaces_look(network);
     return place;
 }

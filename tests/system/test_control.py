@@ -179,7 +179,7 @@ def test_who_may_ask(agent, tenant):
         ctl(host, "list", status=UNREACHABLE, **stranger)
         os.chmod(host.control, 0o666)
         ctl(host, "list", status=UNREACHABLE, **stranger)
-        assert host.event("control-refused")["user"] == str(STRANGER)
+        assert wait_for("the log line", lambda: host.event("control-refused"))["user"] == str(STRANGER)
         for who in (member, other_member):
             ctl(host, "list", **who)
             add(host, IDENTITY, tenant.proxy.name, **who)
@@ -274,7 +274,7 @@ def test_what_is_counted_is_what_happened(agent, tenant):
     with Host(agent, workers=2) as host:
         add(host, IDENTITY, tenant.proxy.name, "--rate-limit", "6/60")
         wait_for("the network to serve", lambda: not closed_to(tenant))
-        counted = json.loads(ctl(host, "--json", "stats", IDENTITY))["connections"]
+        counted = wait_for("that look to be counted", lambda: json.loads(ctl(host, "--json", "stats", IDENTITY))["connections"])
         with tenant.client() as guest:
             guest.get(headers="X-Instance-ID: forged\r\n")
             assert [guest.get().status for _ in range(6)] == [200] * 5 + [429]
@@ -300,6 +300,37 @@ def test_what_is_counted_is_what_happened(agent, tenant):
         again = wait_for("the next count", lambda: (s := json.loads(ctl(host, "--json", "stats", IDENTITY)))["connections"]
                          > found["connections"] and s)
         assert again["spoofs"] == 1 and again["requests"]["2xx"] >= 6
+
+
+def test_networks_that_come_and_go_without_a_worker_keep_to_its_numbers(agent):
+    """At the limit, while the worker waits for its next start: it would be told of a number that it does not have, and end."""
+    with Crowd(3) as crowd_, Host(agent, workers=1, config="[limits]\nmax_networks = 2\n") as host:
+        for identity, name in list(zip(crowd_.ids, crowd_.names))[:2]:
+            add(host, identity, name)
+        for _ in range(3):
+            worker = wait_for("a worker", lambda: host.workers)[0]
+            os.kill(worker, signal.SIGKILL)
+            wait_for("its end", lambda gone=worker: gone not in host.workers)
+        ctl(host, "remove", crowd_.ids[0])
+        add(host, crowd_.ids[2], crowd_.names[2])
+        for number in (1, 2):
+            with crowd_.client(number) as guest:
+                assert guest.get().status == 200
+        assert not any("event=worker-ended" in line for line in host.lines)
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"isolation": "network"}], ids=["shared", "network"])
+def test_each_network_has_its_own_numbers(agent, options):
+    with Crowd(3) as crowd_, Host(agent, crowd_.files(), **options) as host:
+        for number in range(3):
+            with crowd_.client(number) as guest:
+                assert [guest.get().status for _ in range(number + 1)] == [200] * (number + 1)
+
+        def answered():
+            return {row["uuid"]: row["requests"]["2xx"] for row in json.loads(ctl(host, "--json", "stats"))}
+        expected = {identity: number + 1 for number, identity in enumerate(crowd_.ids)}
+        wait_for("the counters of all three", lambda: answered() == expected)
+        assert json.loads(ctl(host, "--json", "stats", crowd_.ids[2]))["requests"]["2xx"] == 3
 
 
 @pytest.fixture(scope="module")
@@ -519,6 +550,20 @@ def test_metrics_server_outlives_the_daemon(agent):
         host.lines = []
         host.start()
         assert fetch(port).status == 200
+
+
+def test_metrics_server_stays_quiet_where_all_its_descriptors_are_in_use(agent, tmp_path):
+    with Host(agent, control_group=str(GROUP)) as host, open(tmp_path / "said", "w+", encoding="utf-8") as said, \
+            serving_metrics(host, stderr=said) as (process, port, _):
+        assert fetch(port).status == 200
+        with contextlib.ExitStack() as stack:
+            for _ in range(300):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+            wait_for("them to take all", lambda: len(os.listdir("/proc/%d/fd" % process.pid)) == 256)
+            time.sleep(0.5)  # what it says in that time is looked at
+        assert fetch(port).status == 200
+        said.seek(0)
+        assert said.read() == ""
 
 
 def test_top_once(busy):

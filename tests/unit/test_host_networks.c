@@ -134,6 +134,30 @@ static int begin(void **state)
 
 /* --- tests --- */
 
+/* The first of all: no other has used places so far. */
+static void a_place_that_its_worker_still_knows_is_not_exceeded(void **state)
+{
+    const struct network_spec one = spec(1, 1), other = spec(2, 1);
+
+    (void)state;
+    networks_begin(1, false);
+    assert_int_equal(add(&one, NULL), 0);
+    tell(0);
+    assert_true(networks_remove(one.network.uuid));
+    const uint32_t beyond = add(&other, NULL); /* the worker has no number 1 */
+    tell(0);
+    while (heard().type != MSG_NONE)
+        ;
+    networks_release(networks_place(0));
+    if (beyond != NETWORKS_NONE)
+        forget(beyond);
+    networks_begin(MANY, false);
+    assert_int_equal(beyond, NETWORKS_NONE);
+    const uint32_t place = add(&other, NULL);
+    assert_int_equal(place, 0);
+    forget(place);
+}
+
 static void thousands_are_found_and_places_are_used_again(void **state)
 {
     struct network_spec wanted = spec(MANY, 1);
@@ -344,6 +368,7 @@ static void a_descriptor_in_whose_place_comes_a_name_is_closed(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_that_its_worker_still_knows_is_not_exceeded),
         cmocka_unit_test(thousands_are_found_and_places_are_used_again),
         cmocka_unit_test(a_worker_is_told_of_a_network_before_its_listeners),
         cmocka_unit_test(a_change_touches_only_what_differs),

@@ -94,7 +94,9 @@ static struct connection *unpark(struct source *source)
 {
     struct connection *parked = first_in(source, SOURCE_PARKED);
 
-    if (!parked || service.draining || source->served >= service.settings.max_connections_per_source)
+    bool closing = service.draining && !service.retiring;
+
+    if (!parked || closing || source->served >= service.settings.max_connections_per_source)
         return NULL;
     source->served++;
     admission_state(parked, GUEST_HEAD);

@@ -152,6 +152,7 @@ struct service {
     struct deadlines deadlines;
     uint64_t now; /* monotonic milliseconds at the start of the current event */
     bool draining;
+    bool retiring;                                /* draining, but idle connections go by their own time */
     char scratch[OUTPUT_HEADROOM + OUTPUT_SPACE]; /* for a moment: heads being rewritten, bytes thrown away */
 };
 

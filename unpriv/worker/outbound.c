@@ -166,7 +166,7 @@ void outbound_after(struct connection *connection)
         alarm_set(connection, DEADLINE_REQUEST);
         if (guest_watch(connection))
             inbound_process(connection);
-    } else if (connection->ended || service.draining ||
+    } else if (connection->ended || (service.draining && !service.retiring) ||
                !list_empty(&connection->source->connections[SOURCE_PARKED])) {
         admission_close(connection);
     } else {

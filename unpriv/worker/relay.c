@@ -113,10 +113,11 @@ void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason rea
     outbound_own(guest, status, exchange->keep_alive && !service.draining, exchange->head_only);
 }
 
-/* The body is complete, and the agent has sent `exactly` that. */
+/* The body is complete, and the agent has sent `exactly` that. Behind an answer to HEAD that can't be known:
+ * the body of an agent that sends one would be the next guest's answer. */
 static enum piece last_piece(struct exchange *exchange, bool exactly, enum stream stream)
 {
-    exchange->clean = exactly && exchange->keeps && stream == STREAM_FLOWS &&
+    exchange->clean = exactly && exchange->keeps && !exchange->head_only && stream == STREAM_FLOWS &&
                       exchange->request_sent == exchange->request_length;
     return PIECE_LAST;
 }

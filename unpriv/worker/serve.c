@@ -137,16 +137,30 @@ bool serve_start(void)
     return dialing_start() && listener_start();
 }
 
-void serve_drain(void)
+static void stop(bool at_once)
 {
-    if (service.draining)
-        return;
     service_wake();
     service.draining = true;
     listener_stop();
     link_close_all_idle();
-    admission_drain();
+    if (at_once)
+        admission_drain();
     service_settle();
+}
+
+void serve_drain(void)
+{
+    if (!service.draining || service.retiring)
+        stop(true);
+    service.retiring = false;
+}
+
+void serve_retire(void)
+{
+    if (service.draining)
+        return;
+    service.retiring = true;
+    stop(false);
 }
 
 int serve_run(void)
