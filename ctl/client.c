@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 10000 /* for the next record; the daemon never takes as long */
+#define TRIES       3     /* of a request that was not met, because of an upgrade */
 
 static int fail(char *reason, int status, const char *what, const char *subject)
 {
@@ -85,11 +86,12 @@ static int lost(struct ctl *ctl, char *reason, enum channel_result result)
     return fail(reason, CTL_UNREACHABLE, "the daemon has closed the connection at ", ctl->socket);
 }
 
-int ctl_ask_quietly(struct ctl *ctl, const struct control_request *request, int netns,
+/* @param again is set where a daemon that was just upgraded did not meet it: its successor is to be asked */
+static int ask_once(struct ctl *ctl, const struct control_request *request, int netns,
                     void (*record)(const struct control_reply *reply, void *context), void *context,
-                    char *reason)
+                    char *reason, bool *again)
 {
-    struct control_reply reply;
+    struct control_reply reply = {0};
     int status = connect_once(ctl, reason);
     if (status != CTL_OK)
         return status;
@@ -97,6 +99,8 @@ int ctl_ask_quietly(struct ctl *ctl, const struct control_request *request, int 
     while (result == CHANNEL_OK && (result = next_reply(ctl->fd, &reply)) == CHANNEL_OK) {
         if (reply.type == CONTROL_OK)
             return CTL_OK;
+        if (reply.type == CONTROL_ERROR && reply.code == CONTROL_LATER)
+            break;
         if (reply.type == CONTROL_ERROR) {
             memcpy(reason, reply.body.reason, CONTROL_REASON_SIZE);
             return reply.code == CONTROL_UNKNOWN ? CTL_UNKNOWN : CTL_REFUSED;
@@ -104,7 +108,21 @@ int ctl_ask_quietly(struct ctl *ctl, const struct control_request *request, int 
         if (record != NULL)
             record(&reply, context);
     }
+    *again = result == CHANNEL_OK || (result == CHANNEL_CLOSED && reply.type == CONTROL_REPLY_NONE);
     return lost(ctl, reason, result);
+}
+
+int ctl_ask_quietly(struct ctl *ctl, const struct control_request *request, int netns,
+                    void (*record)(const struct control_reply *reply, void *context), void *context,
+                    char *reason)
+{
+    int status = CTL_UNREACHABLE;
+    bool again = true;
+    for (int i = 0; again && i < TRIES; i++) {
+        again = false;
+        status = ask_once(ctl, request, netns, record, context, reason, &again);
+    }
+    return status;
 }
 
 int ctl_ask(struct ctl *ctl, const struct control_request *request, int netns,

@@ -80,6 +80,8 @@ int ctl_ask_quietly(struct ctl *ctl, const struct control_request *request, int 
 
 int verb_add(struct ctl *ctl, int argc, char **argv);
 int verb_remove(struct ctl *ctl, int argc, char **argv);
+int verb_reload(struct ctl *ctl, int argc, char **argv);
+int verb_upgrade(struct ctl *ctl, int argc, char **argv);
 int verb_drain(struct ctl *ctl, int argc, char **argv);
 int verb_health(struct ctl *ctl, int argc, char **argv);
 int verb_list(struct ctl *ctl, int argc, char **argv);

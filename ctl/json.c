@@ -82,9 +82,10 @@ json_t *json_daemon(const struct control_daemon *daemon, const struct control_wo
                                              (int)workers[i].failures, "age_ms", number(workers[i].age_ms)));
     for (unsigned i = 0; i < NETWORK_STATE_COUNT; i++)
         json_object_set_new(networks, state_name((uint8_t)i), number(daemon->networks[i]));
-    return json_pack("{s:s, s:i, s:o, s:i, s:b, s:b, s:s, s:o, s:o}", "version", daemon->version, "pid",
-                     (int)daemon->pid, "age_ms", number(daemon->age_ms), "loads", (int)daemon->loads,
-                     "draining", daemon->draining, "reloading", daemon->reloading, "error", daemon->error,
+    return json_pack("{s:s, s:i, s:o, s:i, s:b, s:b, s:b, s:s, s:s, s:o, s:o}", "version", daemon->version,
+                     "pid", (int)daemon->pid, "age_ms", number(daemon->age_ms), "loads", (int)daemon->loads,
+                     "draining", daemon->draining, "reloading", daemon->reloading, "upgrading",
+                     daemon->upgrading, "error", daemon->error, "upgrade_error", daemon->upgrade_error,
                      "networks", networks, "workers", all);
 }
 

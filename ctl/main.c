@@ -23,6 +23,8 @@ const struct verb verbs[] = {
     {"health", "", "Is all as it should be? Status 0, or 1 and the reasons.", verb_health},
     {"drain", "UUID|--all", "Take no newcomers, finish what is in flight; with --all, the daemon ends then.",
      verb_drain},
+    {"reload", "", "Read all files again and apply what differs; returns when that is done.", verb_reload},
+    {"upgrade", "", "Have the installed metawardd take over; returns when it serves.", verb_upgrade},
     {0},
 };
 
@@ -33,7 +35,8 @@ static void print_help(void)
         printf("  %s%s%s\n      %s\n", verb->name, verb->usage[0] != '\0' ? " " : "", verb->usage,
                verb->help);
     puts("\n  --socket PATH   the daemon's control socket (" CONTROL_DEFAULT_PATH ")\n"
-         "  --json          answer in JSON: add, remove, list, show, stats, health, drain\n"
+         "  --json          answer in JSON: add, remove, list, show, stats, health, drain, reload,\n"
+         "                  upgrade\n"
          "\nstatus: 0 done, 1 refused or not healthy, 2 usage, 3 no daemon, 4 no such network, 5 not "
          "understood\n"
          "see metawardctl(1)");

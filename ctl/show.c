@@ -230,6 +230,10 @@ static unsigned complaints(const struct control_daemon *daemon, const struct con
         (void)snprintf(text, sizeof(text), "the configuration was not reloaded: %s", daemon->error);
         found += say(text, context);
     }
+    if (daemon->upgrade_error[0] != '\0') {
+        (void)snprintf(text, sizeof(text), "it was not upgraded: %s", daemon->upgrade_error);
+        found += say(text, context);
+    }
     for (size_t i = 0; i < count; i++) {
         if (workers[i].serving)
             continue;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ALL_PEERS  (CONTROL_BY_ROOT | CONTROL_BY_GROUP)
-#define ALL_PHASES (CONTROL_SERVING | CONTROL_ENDING)
+#define ALL_PHASES (CONTROL_SERVING | CONTROL_ENDING | CONTROL_UPGRADING)
 
 /* A second of one client's requests costs the daemon a part of that second only: what touches one network is
  * cheap, what runs over all of them, or lets others do so, is not. */
@@ -22,6 +22,7 @@ static const struct control_rule rules[CONTROL_REQUEST_COUNT] = {
     [CONTROL_DRAIN] = {CONTROL_BY_ROOT, CONTROL_SERVING, CONTROL_UUID_OR_NONE, 0, 100},
     [CONTROL_LEASE] = {CONTROL_BY_ROOT, CONTROL_SERVING, CONTROL_SPEC, 1, 100},
     [CONTROL_RELOAD] = {CONTROL_BY_ROOT, CONTROL_SERVING, CONTROL_NO_BODY, 0, 5},
+    [CONTROL_UPGRADE] = {CONTROL_BY_ROOT, CONTROL_SERVING, CONTROL_NO_BODY, 0, 5},
 };
 
 /* No padding: every byte of the structures has a name and is checked. */
@@ -30,7 +31,7 @@ _Static_assert(sizeof(struct control_network) ==
                    sizeof(struct network_spec) + 16 + CONTROL_FILE_SIZE + CONTROL_REASON_SIZE,
                "networks have no padding");
 _Static_assert(sizeof(struct control_worker) == 32, "workers have no padding");
-_Static_assert(sizeof(struct control_daemon) == 24 + 4 * NETWORK_STATE_COUNT + 16 + CONTROL_REASON_SIZE,
+_Static_assert(sizeof(struct control_daemon) == 24 + 4 * NETWORK_STATE_COUNT + 16 + 2 * CONTROL_REASON_SIZE,
                "the daemon has no padding");
 
 const struct control_rule *control_rule(uint16_t type)
@@ -93,8 +94,9 @@ static bool network_row_valid(const struct control_network *row)
 static bool daemon_row_valid(const struct control_daemon *row)
 {
     return text_stored_well(row->version, sizeof(row->version)) && row->draining <= 1 &&
-           row->reloading <= 1 && bytes_zero(row->reserved, sizeof(row->reserved)) &&
-           text_stored_well(row->error, sizeof(row->error));
+           row->reloading <= 1 && row->upgrading <= 1 && bytes_zero(row->reserved, sizeof(row->reserved)) &&
+           text_stored_well(row->error, sizeof(row->error)) &&
+           text_stored_well(row->upgrade_error, sizeof(row->upgrade_error));
 }
 
 /* How much of the body the type uses, where that is well; else more than there is. */

@@ -25,16 +25,18 @@
 
 enum control_request_type {
     CONTROL_NONE = 0,
-    CONTROL_ADD,    /* .spec; with a descriptor of the network namespace, or the spec names it */
-    CONTROL_REMOVE, /* .uuid */
-    CONTROL_LIST,   /* answered by a CONTROL_NETWORK for each */
-    CONTROL_SHOW,   /* .uuid: a CONTROL_NETWORK and a CONTROL_COUNTERS */
-    CONTROL_STATS,  /* a CONTROL_COUNTERS for each network that is counted */
-    CONTROL_HEALTH, /* a CONTROL_DAEMON, and a CONTROL_WORKER for each */
-    CONTROL_DRAIN,  /* .uuid: of that network; empty: of all, and then the daemon ends */
-    CONTROL_RELOAD, /* begun with the answer; over when `loads` of CONTROL_DAEMON has grown */
-    CONTROL_LEASE,  /* .spec, with a descriptor of the namespace: served as long as the connection is there;
-                       the  connection is for nothing else from then on */
+    CONTROL_ADD,     /* .spec; with a descriptor of the network namespace, or the spec names it */
+    CONTROL_REMOVE,  /* .uuid */
+    CONTROL_LIST,    /* answered by a CONTROL_NETWORK for each */
+    CONTROL_SHOW,    /* .uuid: a CONTROL_NETWORK and a CONTROL_COUNTERS */
+    CONTROL_STATS,   /* a CONTROL_COUNTERS for each network that is counted */
+    CONTROL_HEALTH,  /* a CONTROL_DAEMON, and a CONTROL_WORKER for each */
+    CONTROL_DRAIN,   /* .uuid: of that network; empty: of all, and then the daemon ends */
+    CONTROL_RELOAD,  /* begun with the answer; over when `loads` of CONTROL_DAEMON has grown */
+    CONTROL_LEASE,   /* .spec, with a descriptor of the namespace: served as long as the connection is there;
+                        the  connection is for nothing else from then on */
+    CONTROL_UPGRADE, /* begun with the answer; over when `upgrading` of CONTROL_DAEMON is 0 or another daemon
+                        answers */
     CONTROL_REQUEST_COUNT
 };
 
@@ -56,6 +58,7 @@ enum control_code {
     CONTROL_DENIED,  /* the peer may not ask that */
     CONTROL_NOT_NOW, /* the daemon is going down, or busy with the same */
     CONTROL_REFUSED, /* the reason says why */
+    CONTROL_LATER,   /* an upgrade is going on: connect anew, and the successor answers */
     CONTROL_CODE_COUNT
 };
 
@@ -68,7 +71,8 @@ enum control_peer {
 /* What the daemon is doing; one bit each. */
 enum control_phase {
     CONTROL_SERVING = 1 << 0,
-    CONTROL_ENDING = 1 << 1, /* it finishes what is in flight */
+    CONTROL_ENDING = 1 << 1,    /* it finishes what is in flight */
+    CONTROL_UPGRADING = 1 << 2, /* it hands over to its successor, and must change nothing meanwhile */
 };
 
 /* Which part of `body` a request uses. */
@@ -122,8 +126,10 @@ struct control_daemon {
     uint64_t age_ms;  /* since its start */
     uint8_t draining; /* CONTROL_ENDING */
     uint8_t reloading;
-    uint8_t reserved[6];
-    char error[CONTROL_REASON_SIZE]; /* of the last load; empty: it was good */
+    uint8_t upgrading; /* a successor is starting */
+    uint8_t reserved[5];
+    char error[CONTROL_REASON_SIZE];         /* of the last load; empty: it was good */
+    char upgrade_error[CONTROL_REASON_SIZE]; /* of the last upgrade, which failed; empty: there was none */
 };
 
 struct control_reply {

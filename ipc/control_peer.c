@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG     64
+#define BACKLOG     1024 /* all who hold leases ask a new daemon at one time */
 #define GROUPS_MOST 1024 /* a peer with more supplementary groups is a member of none of them */
 #define KIND        (SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
@@ -52,6 +52,12 @@ static bool give_to_group(const char *path, gid_t group)
     return setegid(own) == 0 && given;
 }
 
+bool control_entitle(const char *path, gid_t group)
+{
+    return give_to_group(path, group == CONTROL_NO_GROUP ? 0 : group) &&
+           chmod(path, group == CONTROL_NO_GROUP ? 0600 : 0660) == 0;
+}
+
 int control_listen(const char *path, gid_t group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -62,8 +68,7 @@ int control_listen(const char *path, gid_t group)
     mode_t mask = umask(0177); /* nobody else connects before the group is right */
     bool bound = bind_anew(fd, &address);
     umask(mask);
-    if (bound && give_to_group(path, group == CONTROL_NO_GROUP ? 0 : group) &&
-        chmod(path, group == CONTROL_NO_GROUP ? 0600 : 0660) == 0 && listen(fd, BACKLOG) == 0)
+    if (bound && control_entitle(path, group) && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;
     close(fd);

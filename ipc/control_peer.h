@@ -32,6 +32,9 @@ struct control_who {
  */
 int control_listen(const char *path, gid_t group);
 
+/** Give the socket at a path to the group, and mode 0660; or to root alone. @return false with errno set */
+bool control_entitle(const char *path, gid_t group);
+
 /** Ask the kernel who is connected. @return false with errno set */
 bool control_judge(int fd, gid_t group, struct control_who *who);
 

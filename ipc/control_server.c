@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PAUSE_MS 100 /* where the system has nothing left to accept with */
-#define AT_ONCE  64  /* records, requests and newcomers, before others have their turn */
+#define AT_ONCE  64  /* records and requests, before others have their turn */
 
 struct client {
     struct watch watch;
@@ -42,6 +42,7 @@ static struct {
     const struct control_owner *owner;
     gid_t group;
     int fd;
+    bool held; /* newcomers wait */
     struct watch watch;
     struct timer accept_again;
     struct client clients[CONTROL_CLIENTS_MAX];
@@ -137,11 +138,9 @@ static bool answer(struct client *client)
 /* What changes something is told in the log, with who asked for it. */
 static void report_change(const struct client *client)
 {
-    static const char *const names[CONTROL_REQUEST_COUNT] = {[CONTROL_ADD] = "add",
-                                                             [CONTROL_LEASE] = "lease",
-                                                             [CONTROL_REMOVE] = "remove",
-                                                             [CONTROL_DRAIN] = "drain",
-                                                             [CONTROL_RELOAD] = "reload"};
+    static const char *const names[CONTROL_REQUEST_COUNT] = {
+        [CONTROL_ADD] = "add",     [CONTROL_LEASE] = "lease",   [CONTROL_REMOVE] = "remove",
+        [CONTROL_DRAIN] = "drain", [CONTROL_RELOAD] = "reload", [CONTROL_UPGRADE] = "upgrade"};
     const struct control_request *request = &client->request;
     bool whole = request->type == CONTROL_ADD || request->type == CONTROL_LEASE;
     const char *uuid = whole ? request->body.spec.network.uuid : request->body.uuid;
@@ -163,8 +162,9 @@ static void meet(struct client *client, int netns)
         client->code = CONTROL_DENIED;
         client->why = "that is for root";
     } else if (!(rule->phases & self.owner->phase())) {
-        client->code = CONTROL_NOT_NOW;
-        client->why = "the daemon is going down";
+        client->code = self.owner->phase() == CONTROL_UPGRADING ? CONTROL_LATER : CONTROL_NOT_NOW;
+        client->why = self.owner->phase() == CONTROL_UPGRADING ? "the daemon is being upgraded"
+                                                               : "the daemon is going down";
     }
     if (client->code == CONTROL_FINE)
         client->code = self.owner->meet(&client->request, netns, client->who.peer, &client->why);
@@ -240,6 +240,8 @@ static struct client *make_room(void)
     return chosen;
 }
 
+/* It is heard at once: where many come together, one that has asked is answered before it could have to give
+ * way. */
 static void admit(int fd)
 {
     struct control_who who = {0};
@@ -251,13 +253,15 @@ static void admit(int fd)
     struct client *client = make_room();
     *client = (struct client){
         .watch = {on_client}, .timer = {.run = on_pause_over}, .fd = fd, .who = who, .heard_at = clock_now()};
-    watch_for(client, EPOLLIN);
+    if (watch_for(client, EPOLLIN))
+        on_client(&client->watch, EPOLLIN);
 }
 
 static void on_newcomer(struct watch *watch, uint32_t events)
 {
     (void)watch, (void)events;
-    for (unsigned i = 0; i < AT_ONCE; i++) {
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX;
+         i++) { /* as many as have a place: the others wait to be accepted */
         int fd = accept4(self.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             admit(fd);
@@ -271,8 +275,30 @@ static void on_newcomer(struct watch *watch, uint32_t events)
 
 static void on_accept_again(struct timer *timer)
 {
-    if (!loop_watch(&self.watch, self.fd, EPOLLIN))
+    if (!loop_watch(&self.watch, self.fd, self.held ? 0 : EPOLLIN))
         loop_timer(timer, clock_now() + PAUSE_MS);
+}
+
+void control_hold(bool held)
+{
+    self.held = held;
+    on_accept_again(&self.accept_again);
+}
+
+int control_listener(void)
+{
+    return self.fd;
+}
+
+void control_leave(void)
+{
+    loop_timer(&self.accept_again, 0);
+    loop_forget(self.fd); /* the successor has the same open file, so closing alone would not end it */
+    close(self.fd);
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (self.clients[i].fd >= 0)
+            drop(&self.clients[i]);
+    }
 }
 
 bool control_serve(int fd, gid_t group, const struct control_owner *owner)

@@ -5,7 +5,9 @@
  * A client's request is checked by the table (control.h), handed to the daemon, and answered by as many
  * records as its socket takes at the time; the rest follows as it takes more. Where that was left off is a
  * number, not a copy: a client that never reads costs a place in this table and nothing else. When all places
- * are taken, the client that has been silent for longest gives way to a new one, root's last.
+ * are taken, the client that has been silent for longest gives way to a new one, root's last; a new one is
+ * heard as soon as it is accepted, so that one that has asked by then is answered, however many come
+ * together.
  */
 #ifndef METAWARD_IPC_CONTROL_SERVER_H
 #define METAWARD_IPC_CONTROL_SERVER_H
@@ -50,5 +52,15 @@ struct control_owner {
  * @return false with errno set
  */
 bool control_serve(int fd, gid_t group, const struct control_owner *owner);
+
+/** Have newcomers wait, or let them in again. Clients that are there are served as ever. */
+void control_hold(bool held);
+
+/** The socket that newcomers come by; it stays the server's. */
+int control_listener(void);
+
+/** Somebody else serves the socket from now on: close it, and every client's connection. Nothing else here
+ * may be called afterwards. */
+void control_leave(void);
 
 #endif

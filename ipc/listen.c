@@ -50,6 +50,29 @@ bool listen_at(int fd, const struct address *address)
     return listen(fd, SOMAXCONN) == 0;
 }
 
+static bool has_option(int fd, int option, int value)
+{
+    int found = 0;
+    socklen_t length = sizeof(found);
+    return getsockopt(fd, SOL_SOCKET, option, &found, &length) == 0 && found == value;
+}
+
+bool listen_is(int fd, const struct address *address)
+{
+    struct sockaddr_storage bound;
+    struct address found;
+    char interface[ADDRESS_INTERFACE_SIZE] = "";
+    socklen_t length = sizeof(bound), interface_length = sizeof(interface);
+    if (!has_option(fd, SO_ACCEPTCONN, 1) || !has_option(fd, SO_TYPE, SOCK_STREAM) ||
+        getsockname(fd, (struct sockaddr *)&bound, &length) != 0 ||
+        !address_from_sockaddr((const struct sockaddr *)&bound, length, &found) ||
+        getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &interface_length) != 0)
+        return false;
+    return found.family == address->family && found.port == address->port &&
+           memcmp(found.ip, address->ip, sizeof(found.ip)) == 0 &&
+           strncmp(interface, address->interface, sizeof(interface)) == 0;
+}
+
 int listen_socket(const struct address *address)
 {
     return socket(address->family == ADDRESS_IPV4 ? AF_INET : AF_INET6,

@@ -23,4 +23,8 @@ int listen_socket(const struct address *address);
  */
 bool listen_at(int fd, const struct address *address);
 
+/** Is the descriptor, from wherever, a listening stream socket at that address, by what the kernel says? In
+ * which namespace it is can't be asked. */
+bool listen_is(int fd, const struct address *address);
+
 #endif

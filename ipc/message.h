@@ -54,6 +54,8 @@ enum message_type {
     MSG_FAILED, /* .step and .status (errno) */
     /* parent -> worker, before its settings or not at all */
     MSG_COUNTERS, /* memory to count in (counters.h), as a descriptor */
+    /* parent -> worker */
+    MSG_RETIRE, /* as MSG_DRAIN, but somebody else serves newcomers: guests that are here may ask once more */
     MSG_COUNT
 };
 

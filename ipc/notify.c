@@ -18,6 +18,9 @@
 static struct sockaddr_un manager = {.sun_family = AF_UNIX};
 static int64_t watchdog_ms;
 static int manager_fd = -1;
+static char name_variable[sizeof("NOTIFY_SOCKET=") + sizeof(manager.sun_path)];
+static char interval_variable[sizeof("WATCHDOG_USEC=") + 20];
+static char *variables[3];
 
 void notify_remember(void)
 {
@@ -26,6 +29,10 @@ void notify_remember(void)
     char own[16];
     if (name != NULL && (name[0] == '/' || name[0] == '@') && strlen(name) < sizeof(manager.sun_path))
         memcpy(manager.sun_path, name, strlen(name));
+    if (manager.sun_path[0] != '\0') {
+        snprintf(name_variable, sizeof(name_variable), "NOTIFY_SOCKET=%s", name);
+        variables[0] = name_variable;
+    }
     snprintf(own, sizeof(own), "%d", (int)getpid());
     if (interval == NULL || (pid != NULL && strcmp(pid, own) != 0))
         return;
@@ -35,6 +42,14 @@ void notify_remember(void)
     watchdog_ms /= 2000; /* half of it, in milliseconds */
     if (watchdog_ms > WATCHDOG_MOST_MS)
         watchdog_ms = WATCHDOG_MOST_MS;
+    snprintf(interval_variable, sizeof(interval_variable), "WATCHDOG_USEC=%lld",
+             (long long)watchdog_ms * 2000);
+    variables[variables[0] != NULL] = interval_variable;
+}
+
+char *const *notify_environment(void)
+{
+    return variables;
 }
 
 bool notify_open(void)
@@ -59,6 +74,16 @@ void notify_tell(const char *what)
 {
     if (manager_fd >= 0)
         (void)!send(manager_fd, what, strlen(what), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void notify_successor(pid_t pid)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
+    notify_tell(text);
+    if (manager_fd >= 0)
+        close(manager_fd);
+    manager_fd = -1;
 }
 
 void notify_reloading(void)

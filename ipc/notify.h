@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /** Keep NOTIFY_SOCKET (a path, or '@' and an abstract name), and WATCHDOG_USEC where WATCHDOG_PID is us or
  * not given. */
@@ -21,6 +22,13 @@ bool notify_open(void);
 /** Tell it, as "READY=1": several assignments stand on lines of their own. A manager that is gone is no
  * failure. */
 void notify_tell(const char *what);
+
+/** What notify_remember() has kept, as an environment for a successor. Constant; ended by NULL. */
+char *const *notify_environment(void);
+
+/** Tell it that another process is the service's main one from now on. The last that is told: what the
+ * manager hears afterwards, it is to hear from that one. */
+void notify_successor(pid_t pid);
 
 /** Tell it RELOADING=1 and since when, as a notify-reload service must. */
 void notify_reloading(void);

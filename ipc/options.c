@@ -17,9 +17,9 @@
 #define HELP_WIDTH  79
 #define HELP_INDENT 6
 
-enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY, OPTION_CONFIG, OPTION_CHECK };
+enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY, OPTION_CONFIG, OPTION_CHECK, OPTION_TAKE_OVER };
 
-static struct option options[2 * KEYS_MAX + 7];
+static struct option options[2 * KEYS_MAX + 8];
 
 static void fill_options(void)
 {
@@ -28,7 +28,8 @@ static void fill_options(void)
                                            {"print-policy", optional_argument, NULL, OPTION_POLICY},
                                            {"print_policy", optional_argument, NULL, OPTION_POLICY},
                                            {"config", required_argument, NULL, OPTION_CONFIG},
-                                           {"check", no_argument, NULL, OPTION_CHECK}};
+                                           {"check", no_argument, NULL, OPTION_CHECK},
+                                           {"take-over", no_argument, NULL, OPTION_TAKE_OVER}};
     static char names[2 * KEYS_MAX][CONFIG_KEY_SIZE];
     unsigned count = 0;
 
@@ -105,13 +106,14 @@ static enum options_result other_option(int value)
     return fflush(stdout) == 0 ? OPTIONS_DONE : bad("standard output", "can't be written");
 }
 
-/* --config and --check, each at most once. @return what is wrong, or NULL */
+/* --config, --check and --take-over, each at most once. @return what is wrong, or NULL */
 static const char *host_option(int value, struct options_host *host)
 {
-    if (value == OPTION_CONFIG ? host->file != NULL : host->check)
+    bool *flag = value == OPTION_CHECK ? &host->check : &host->take_over;
+    if (value == OPTION_CONFIG ? host->file != NULL : *flag)
         return "given twice";
-    if (value == OPTION_CHECK) {
-        host->check = true;
+    if (value != OPTION_CONFIG) {
+        *flag = true;
         return NULL;
     }
     host->file = optarg;
@@ -122,7 +124,9 @@ static const char *host_option(int value, struct options_host *host)
 static enum options_result finish_host(const struct config *config, const struct options_host *host)
 {
     if (host->file == NULL)
-        return bad("--check", "needs --config");
+        return bad(host->check ? "--check" : "--take-over", "needs --config");
+    if (host->check && host->take_over)
+        return bad("--take-over", "is not to be checked");
     if (config->given != 0)
         return bad("--config", "stands alone or with --check; all other keys are the file's");
     return OPTIONS_HOST;
@@ -155,7 +159,7 @@ enum options_result options_read(int argc, char **argv, struct config *config, s
     }
     if (good && optind < argc)
         return bad(argv[optind], "not an option");
-    if (good && (host->file != NULL || host->check))
+    if (good && (host->file != NULL || host->check || host->take_over))
         return finish_host(config, host);
     if (good && config_finish(config, error))
         return OPTIONS_RUN;

@@ -10,6 +10,7 @@
 struct options_host {
     const char *file; /* --config: of argv */
     bool check;       /* --check */
+    bool take_over;   /* --take-over: standard input is a daemon's end of a handover (handover.h) */
 };
 
 enum options_result {

@@ -46,7 +46,7 @@ enum channel_result packet_bad(void);
  */
 enum channel_result packet_send(int fd, const void *bytes, size_t length, const int *fds, unsigned count);
 
-#define PACKET_FEW 4
+#define PACKET_FEW 6
 
 /**
  * Receive one packet.

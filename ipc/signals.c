@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 static volatile sig_atomic_t wish = WISH_NONE;
-static volatile sig_atomic_t reload;
+static volatile sig_atomic_t reload, upgrade;
 
 static void on_signal(int number)
 {
@@ -35,8 +35,10 @@ bool signals_hold(void)
 
 static void on_reload(int number)
 {
-    (void)number;
-    reload = 1;
+    if (number == SIGHUP)
+        reload = 1;
+    else
+        upgrade = 1;
 }
 
 bool signals_hold_reload(void)
@@ -46,6 +48,22 @@ bool signals_hold_reload(void)
     sigemptyset(&held);
     sigaddset(&held, SIGHUP);
     return sigprocmask(SIG_BLOCK, &held, NULL) == 0 && sigaction(SIGHUP, &action, NULL) == 0;
+}
+
+bool signals_hold_upgrade(void)
+{
+    struct sigaction action = {.sa_handler = on_reload};
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR2);
+    return sigprocmask(SIG_BLOCK, &held, NULL) == 0 && sigaction(SIGUSR2, &action, NULL) == 0;
+}
+
+bool signals_upgrade(void)
+{
+    const bool asked = upgrade != 0;
+    upgrade = 0;
+    return asked;
 }
 
 /* It is held back here, so none gets lost between the two. */

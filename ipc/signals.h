@@ -29,6 +29,12 @@ bool signals_hold(void);
  */
 bool signals_hold_reload(void);
 
+/** As signals_hold_reload(), for SIGUSR2. */
+bool signals_hold_upgrade(void);
+
+/** Has SIGUSR2 come since this was asked last? */
+bool signals_upgrade(void);
+
 /** Has SIGHUP come since this was asked last? */
 bool signals_reload(void);
 

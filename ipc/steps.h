@@ -61,7 +61,11 @@
          "look at the host daemon's log, or end it")                                                         \
     STEP(STEP_START_DIALER, 45, "start the dialer", "look at the limits on processes and memory")            \
     STEP(STEP_DIALER_DIED, 46, "keep the dialer running", "look at the kernel's log, then start again")      \
-    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")
+    STEP(STEP_CONTROL, 47, "open the control socket", "end the other daemon, or correct control_socket")     \
+    STEP(STEP_SUCCESSOR, 48, "execute the installed program for an upgrade",                                 \
+         "install metaward so that root owns every part of that path and nobody else may write to it")       \
+    STEP(STEP_TAKE_OVER, 49, "take over from the daemon that runs",                                          \
+         "use metawardctl upgrade; what runs goes on as it was")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),

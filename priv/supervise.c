@@ -161,7 +161,7 @@ static void drain(void)
 {
     for (unsigned i = 0; i < self.config->listener_count; i++)
         close(self.prepared->listeners[i]);
-    if (!worker_drain(&self.worker))
+    if (!worker_drain(&self.worker, MSG_DRAIN))
         self.ending = true;
 }
 

@@ -220,8 +220,8 @@ int64_t worker_next_due(const struct worker *worker)
     return log != 0 && (worker->due == 0 || log < worker->due) ? log : worker->due;
 }
 
-bool worker_drain(struct worker *worker)
+bool worker_drain(struct worker *worker, enum message_type how)
 {
     worker->draining = true;
-    return tell(worker, MSG_DRAIN);
+    return tell(worker, how);
 }

@@ -79,7 +79,8 @@ int worker_due(struct worker *worker, int64_t now);
 /** When worker_due() has something to do; 0: not as far as is known. */
 int64_t worker_next_due(const struct worker *worker);
 
-/** Have it finish the requests in flight and end. @return false where it can't be told */
-bool worker_drain(struct worker *worker);
+/** Have it finish the requests in flight and end. @param how MSG_DRAIN or MSG_RETIRE
+ * @return false where it can't be told */
+bool worker_drain(struct worker *worker, enum message_type how);
 
 #endif

@@ -14,7 +14,8 @@ import sys
 PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy", "ctl"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
-PARENT_LINES = {"priv": 1000, "priv/host": 2400}  # what runs with power: for one network; what the host daemon adds
+PARENT_LINES = {"priv": 1000, "priv/host": 3120}  # what runs with power: for one network; what the
+# host daemon adds, of which 600 lines are the two sides of an upgrade: they fill and read the table of networks
 # Words and paths that have no place in the project: unfinished work, somebody's machine.
 FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b|/(home|root|work|farm)/")
 
@@ -103,7 +104,7 @@ def run_tidy(build):
 def run_cppcheck(build):
     done = subprocess.run(["cppcheck", "--quiet", "--std=c11", "--enable=warning,performance,portability,unusedFunction",
                            "--inline-suppr", "--suppressions-list=tests/cppcheck.txt", "--template={file}:{line}: {id}: {message}",
-                           "-D__x86_64__", "-DMETAWARD_VERSION=\"\"", "-DMETAWARD_LIBEXECDIR=\"\"", "-I.", "--error-exitcode=1",
+                           "-D__x86_64__", "-DMETAWARD_VERSION=\"\"", "-DMETAWARD_LIBEXECDIR=\"\"", "-DMETAWARD_SBINDIR=\"\"", "-I.", "--error-exitcode=1",
                            *files(PRODUCT, "c")], capture_output=True, text=True, check=False)
     return [line for line in done.stderr.splitlines() if line.strip()]
 

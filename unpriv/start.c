@@ -84,6 +84,9 @@ static void obey(const struct received *received)
     case MSG_DRAIN:
         serve_drain();
         break;
+    case MSG_RETIRE:
+        serve_retire();
+        break;
     default:
         end(STEP_CHANNEL); /* the phase table lets nothing else through */
     }

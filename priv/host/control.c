@@ -19,6 +19,7 @@
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
+#include "priv/host/upgrade.h"
 #include "priv/host/workers.h"
 #include "priv/worker.h"
 
@@ -38,6 +39,8 @@ static pid_t own_pid;
 
 static uint8_t phase(void)
 {
+    if (upgrade_hands_over())
+        return CONTROL_UPGRADING;
     return host_draining() ? CONTROL_ENDING : CONTROL_SERVING;
 }
 
@@ -125,6 +128,8 @@ static enum control_code meet(const struct control_request *request, int netns, 
     case CONTROL_RELOAD:
         *why = "it has not started yet";
         return host_reload() ? CONTROL_FINE : CONTROL_NOT_NOW;
+    case CONTROL_UPGRADE:
+        return host_upgrade(why) ? CONTROL_FINE : CONTROL_NOT_NOW;
     default:
         return CONTROL_FINE;
     }
@@ -203,7 +208,9 @@ static void describe_daemon(struct control_reply *reply)
     row->age_ms = (uint64_t)(clock_now() - begun_at);
     row->draining = host_draining();
     row->reloading = load_runs();
+    row->upgrading = upgrade_runs();
     text_append(row->error, sizeof(row->error), 0, load_error());
+    text_append(row->upgrade_error, sizeof(row->upgrade_error), 0, upgrade_error());
 }
 
 /* The daemon first, then the workers: at cursor n that of slot n - 1. */
@@ -255,6 +262,7 @@ static void on_lease(struct watch *watch, uint32_t events)
     if (held->fd == 0)
         return;
     const struct host_network *network = networks_at((uint32_t)(held - leases));
+    loop_forget(held->fd - 1); /* at an upgrade another daemon has the same open file */
     close(held->fd - 1);
     held->fd = 0;
     if (network == NULL || network->origin != ORIGIN_LEASE)
@@ -264,19 +272,29 @@ static void on_lease(struct watch *watch, uint32_t events)
     networks_remove(uuid);
 }
 
-static void keep(const struct control_request *request, int fd)
+void control_keep(uint32_t place, int fd)
 {
-    uint32_t place = networks_find(request->body.spec.network.uuid);
-    if (place == NETWORKS_NONE || leases[place].fd != 0) { /* somebody else was faster to hear of it */
-        close(fd);
-        return;
-    }
     leases[place] = (struct held){{on_lease}, fd + 1};
     if (!loop_watch(&leases[place].watch, fd, EPOLLIN | EPOLLRDHUP))
         host_unwatched();
 }
 
-int control_begin(const struct host_config *config)
+int control_lease(uint32_t place)
+{
+    return leases[place].fd - 1;
+}
+
+static void keep(const struct control_request *request, int fd)
+{
+    uint32_t place = networks_find(request->body.spec.network.uuid);
+    if (place == NETWORKS_NONE || leases[place].fd != 0) /* somebody else was faster to hear of it */
+        close(fd);
+    else
+        control_keep(place, fd);
+}
+
+/* @param given to be served in place of a new one; -1: none */
+static int serve(const struct host_config *config, int given)
 {
     static const struct control_owner owner = {phase, meet, record, keep};
     gid_t group = CONTROL_NO_GROUP;
@@ -284,8 +302,26 @@ int control_begin(const struct host_config *config)
     own_pid = getpid();
     if (config->control_group[0] != '\0' && !account_group(config->control_group, &group))
         return report_failed(STEP_GROUP, errno, config->control_group);
-    int fd = control_listen(config->control_socket, group);
+    int fd = given < 0                                        ? control_listen(config->control_socket, group)
+             : control_entitle(config->control_socket, group) ? given
+                                                              : -1;
     if (fd < 0 || !control_serve(fd, group, &owner))
         return report_failed(STEP_CONTROL, errno, config->control_socket);
     return 0;
+}
+
+int control_begin(const struct host_config *config)
+{
+    return serve(config, -1);
+}
+
+int control_take(const struct host_config *config, const char *path, int given)
+{
+    bool same = strcmp(path, config->control_socket) == 0;
+    if (!same)
+        close(given);
+    int step = serve(config, same ? given : -1);
+    if (step == 0)
+        control_hold(true);
+    return step;
 }

@@ -4,6 +4,7 @@
 #include "priv/host/host.h"
 
 #include "ipc/clock.h"
+#include "ipc/control_server.h"
 #include "ipc/logsocket.h"
 #include "ipc/loop.h"
 #include "ipc/notify.h"
@@ -17,6 +18,8 @@
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
 #include "priv/host/networks.h"
+#include "priv/host/takeover.h"
+#include "priv/host/upgrade.h"
 #include "priv/host/workers.h"
 
 #include <errno.h>
@@ -44,7 +47,7 @@ static struct {
     struct watch nursery_watch;
     struct timer hang, watchdog, flush;
     int status;
-    bool ready, ending, draining;
+    bool settled, ready, ending, draining;
 } self = {.nursery_watch = {on_nursery},
           .hang = {.run = on_hang},
           .watchdog = {.run = on_watchdog},
@@ -145,10 +148,20 @@ void host_drain(void)
 {
     if (self.draining)
         return;
+    upgrade_stop();
     self.draining = true;
     notify_tell("STOPPING=1");
     networks_close_listeners();
-    workers_drain();
+    workers_drain(false);
+}
+
+void host_leave(pid_t pid)
+{
+    self.draining = true;
+    notify_successor(pid);
+    control_leave();
+    networks_close_listeners();
+    workers_drain(true);
 }
 
 bool host_draining(void)
@@ -195,11 +208,14 @@ static int begin(const char *file)
     const struct host_config *config = self.config;
     if (settings_dialed(&config->common.worker)) /* a dialer has a line to one worker */
         return report_failed(STEP_CONFIGURATION, ENOTSUP, "metadata_address in a host's file");
+    int step = upgrade_prepare(file, config);
+    if (step != 0)
+        return step;
     rlim_t wanted = descriptors(), most = confine_raise(RLIMIT_NOFILE, wanted);
     if (most < wanted)
         report_event("event=few-descriptors limit=%llu wanted=%llu", (unsigned long long)most,
                      (unsigned long long)wanted);
-    if (!signals_hold() || !signals_hold_reload() || !loop_begin())
+    if (!signals_hold() || !signals_hold_reload() || !signals_hold_upgrade() || !loop_begin())
         return report_failed(STEP_CHANNEL, errno, "epoll");
     struct logsocket log;
     if (!logsocket_open(config->common.worker.log_target, &log))
@@ -208,11 +224,13 @@ static int begin(const char *file)
         report_event("event=notify-absent error=%s", errno_name(errno));
     networks_begin(config->max_networks, config->isolation == ISOLATION_NETWORK);
     workers_begin(config, &self.nursery, &self.facts, settle);
-    int step = namespaces_begin();
+    step = upgrade_watch();
+    if (step == 0)
+        step = namespaces_begin();
     if (step == 0)
         step = begin_nursery();
     if (step == 0)
-        step = control_begin(config);
+        step = takeover_runs() ? takeover_receive(config) : control_begin(config);
     if (step == 0)
         step = load_first(file, config);
     malloc_trim(0);
@@ -221,18 +239,51 @@ static int begin(const char *file)
 
 bool host_reload(void)
 {
-    bool now = self.ready && !self.draining;
+    bool now = self.ready && !self.draining && !upgrade_runs();
     if (now)
         load_again(&self.nursery);
     return now;
 }
 
+bool host_upgrade(const char **why)
+{
+    *why = load_runs() ? "a reload is going on" : "it has not started yet, or is ending";
+    return self.ready && !self.draining && !load_runs() && upgrade_begin(why);
+}
+
+/* By signal: nobody hears why not. */
+static void upgrade(void)
+{
+    const char *why;
+    if (!host_upgrade(&why))
+        report_event("event=upgrade-failed why=\"%s\"", why);
+}
+
+/* The manager hears nothing of us before it knows that the service is ours. */
 static void tell_ready(void)
 {
     self.ready = true;
+    control_hold(false);
     notify_tell("READY=1");
+    if (notify_watchdog_ms() != 0)
+        on_watchdog(&self.watchdog);
     report_event("event=ready serving=%u waiting=%u failed=%u", networks_count(NETWORK_SERVING),
                  networks_count(NETWORK_WAITING), networks_count(NETWORK_FAILED));
+}
+
+void host_taken_over(void)
+{
+    tell_ready();
+}
+
+/* All workers serve, each network was tried once. */
+static void on_settled(void)
+{
+    self.settled = true;
+    if (takeover_runs())
+        takeover_serving();
+    else
+        tell_ready();
 }
 
 int host_supervise(const char *file, const struct host_config *config, struct prepared *prepared,
@@ -244,17 +295,17 @@ int host_supervise(const char *file, const struct host_config *config, struct pr
     int step = begin(file);
     if (step != 0)
         host_end(step);
-    if (notify_watchdog_ms() != 0)
-        loop_timer(&self.watchdog, clock_now() + notify_watchdog_ms());
     while (!self.ending && signals_wish() != WISH_END && (!self.draining || workers_any())) {
         if (!loop_turn())
             host_unwatched();
         if (signals_wish() == WISH_DRAIN)
             host_drain();
-        if (signals_reload())
+        if (!upgrade_runs() && signals_reload())
             (void)host_reload();
-        if (!self.ready && workers_settled())
-            tell_ready();
+        if (signals_upgrade())
+            upgrade();
+        if (!self.settled && workers_settled())
+            on_settled();
         on_flush(&self.flush);
     }
     notify_tell("STOPPING=1");

@@ -34,6 +34,15 @@ void host_drain(void);
 /** Begin to read all files again. @return false where it has not started yet, or is ending */
 bool host_reload(void);
 
+/** Begin an upgrade. @param why where it can't be: a constant string @return false then */
+bool host_upgrade(const char **why);
+
+/** The process `pid` serves from now on: take no newcomers, finish what is here, and end. */
+void host_leave(pid_t pid);
+
+/** What another daemon served is ours now. */
+void host_taken_over(void);
+
 /** Is it finishing and ending? */
 bool host_draining(void);
 

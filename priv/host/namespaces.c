@@ -9,6 +9,7 @@
 #include "ipc/steps.h"
 #include "policy/netns.h"
 #include "priv/host/host.h"
+#include "priv/host/upgrade.h"
 #include "priv/host/workers.h"
 
 #include <errno.h>
@@ -121,6 +122,10 @@ static void take_up(struct host_network *network, int netns)
 {
     struct stat there;
     int error;
+    if (upgrade_hands_over()) { /* what is bound now, the successor could not bind */
+        wait_for(network, "the daemon is being upgraded", 0);
+        return;
+    }
     if (fstat(netns, &there) != 0) {
         wait_for(network, "its namespace can't be looked at", errno);
         return;
@@ -161,12 +166,12 @@ void namespaces_look(struct host_network *network)
 {
     char path[PATH_SIZE];
     network->timer.run = on_time;
-    if (network->state == NETWORK_DRAINING)
-        return;
     if (network->netns < 0 && network->inode != 0 && !namespaces_same(network, -1, network->spec.netns)) {
         networks_close(network);
         network->pause = 0;
     }
+    if (network->state == NETWORK_DRAINING) /* its connections kept the namespace alive just as well */
+        return;
     if (complete(network)) {
         serve(network);
         return;

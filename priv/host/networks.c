@@ -337,6 +337,47 @@ uint32_t networks_add(const struct network_spec *spec, int netns, enum network_o
     return place;
 }
 
+/* Listeners as they come; and where all are there, nothing is left to be looked for. */
+static void adopt_listeners(struct host_network *network, const struct handover *record, const int *fds)
+{
+    bool complete = true;
+    for (unsigned i = 0; i < network->spec.listener_count; i++) {
+        int fd = (record->listeners & 1U << i) != 0 ? *fds++ : -1;
+        if (fd >= 0 && networks_number(network, i))
+            network->listeners[i].fd = fd;
+        else if (fd >= 0)
+            close(fd);
+        complete = complete && network->listeners[i].fd >= 0;
+    }
+    if ((record->with & HANDOVER_WITH_NETNS) != 0)
+        network->netns = *fds;
+    if (record->state == NETWORK_DRAINING)
+        networks_state(network, NETWORK_DRAINING, NULL, 0);
+    else if (complete)
+        networks_state(network, NETWORK_SERVING, NULL, 0);
+}
+
+uint32_t networks_adopt(const struct handover *record, const int *fds)
+{
+    const struct network_spec *spec = &record->body.spec;
+    struct host_network *network = networks_find(spec->network.uuid) == NETWORKS_NONE
+                                       ? make(spec, (enum network_origin)record->origin)
+                                       : NULL;
+    if (network == NULL)
+        return NETWORKS_NONE;
+    uint32_t place = networks_place_of(network);
+    memcpy(network->file, record->file, sizeof(network->file));
+    network->device = (dev_t)record->device;
+    network->inode = (ino_t)record->inode;
+    LINK(uuids, spec->network.uuid, place, by_uuid);
+    LINK(names, spec->netns, place, by_name);
+    workers_assign(place);
+    adopt_listeners(network, record, fds);
+    workers_tell(place);
+    namespaces_look(network);
+    return place;
+}
+
 static void remove_place(uint32_t place)
 {
     struct host_network *network = &table[place];

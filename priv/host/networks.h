@@ -14,6 +14,7 @@
 #define METAWARD_PRIV_HOST_NETWORKS_H
 
 #include "ipc/channel.h"
+#include "ipc/handover.h"
 #include "ipc/loop.h"
 #include "ipc/network_spec.h"
 #include "ipc/network_state.h"
@@ -75,6 +76,16 @@ struct host_network {
  */
 uint32_t networks_add(const struct network_spec *spec, int netns, enum network_origin origin,
                       const char *file, const char **why);
+
+/**
+ * Want a network that another daemon has served, with the listeners that it has. Nothing is logged: it goes
+ * on as it was.
+ *
+ * @param record a HANDOVER_NETWORK, valid
+ * @param fds    as they belong to it: listeners and namespace are the table's where it takes the network
+ * @return its place, or NETWORKS_NONE where there is no room, or one with this id
+ */
+uint32_t networks_adopt(const struct handover *record, const int *fds);
 
 /** Keep a file of the networks' directory that is no good: a failed network without id, or a remark on the
  * one that the file described before, which goes on. */

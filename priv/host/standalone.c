@@ -11,6 +11,7 @@
 #include "policy/trusted.h"
 #include "priv/host/check.h"
 #include "priv/host/host.h"
+#include "priv/host/takeover.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,6 +34,8 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
     case OPTIONS_RUN:
         return true;
     case OPTIONS_HOST:
+        if (host.take_over && (*status = takeover_claim()) != 0)
+            return false;
         *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
         *config = host_config.common;
         host_file = host.file;

@@ -34,6 +34,7 @@ static const struct host_config *host;
 static struct worker_owner owner;
 static int (*first_serves)(void);
 static bool nursery_ready;
+static bool retiring;                    /* workers end because a successor has others */
 static uint16_t starts, starts_last;     /* the queue of those to be started: a slot plus one */
 static unsigned starting, begun, behind; /* behind: there are networks in their queues */
 
@@ -61,14 +62,15 @@ static void on_channel(struct watch *watch, uint32_t events)
 {
     struct host_worker *w = (void *)((char *)watch - offsetof(struct host_worker, channel));
     (void)events;
-    after(w, worker_receive(&w->worker));
+    if (w->begun)
+        after(w, worker_receive(&w->worker));
 }
 
 static void on_relay(struct watch *watch, uint32_t events)
 {
     struct host_worker *w = (void *)((char *)watch - offsetof(struct host_worker, relay));
     (void)events;
-    if (w->worker.log.relay >= 0)
+    if (w->begun && w->worker.log.relay >= 0)
         logsocket_relay(&w->worker.log);
     after(w, 0);
 }
@@ -123,11 +125,12 @@ static bool flush(struct host_worker *w)
             leave(w, network);
     }
     if (w->leaving && !w->worker.draining)
-        w->worker.draining = worker_drain(&w->worker);
+        w->worker.draining = worker_drain(&w->worker, retiring ? MSG_RETIRE : MSG_DRAIN);
     return !w->leaving || w->worker.draining;
 }
 
-/* There is no process left: the slot is free, and so is the place of a network that had it for itself. */
+/* There is no process left: the slot is free, and so is the place of a network that had it for itself. What
+ * the loop has seen already for its descriptors may still come. */
 static void retire(struct host_worker *w)
 {
     loop_timer(&w->timer, 0);
@@ -138,7 +141,8 @@ static void retire(struct host_worker *w)
         starting--;
     behind -= w->queue != 0;
     uint16_t networks = w->networks;
-    *w = (struct host_worker){.networks = networks, .count = w->count};
+    *w = (struct host_worker){
+        .channel = {on_channel}, .relay = {on_relay}, .networks = networks, .count = w->count};
     begun--;
     struct host_network *network = own() && networks != 0 ? networks_place(networks - 1U) : NULL;
     if (network != NULL && network->gone)
@@ -338,8 +342,9 @@ int workers_ended(uint16_t slot, int status)
     return owner.lasting ? 0 : step;
 }
 
-void workers_drain(void)
+void workers_drain(bool successor)
 {
+    retiring = successor;
     for (unsigned i = 0; i < MESSAGE_SLOTS; i++) {
         if (table[i].begun)
             end(&table[i]);

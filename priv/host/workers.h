@@ -38,8 +38,8 @@ void workers_tell(uint32_t place);
  * reported */
 int workers_ended(uint16_t slot, int status);
 
-/** Have all finish the requests in flight and end. */
-void workers_drain(void);
+/** Have all finish the requests in flight and end. @param successor another daemon accepts from now on */
+void workers_drain(bool successor);
 
 /** Does every worker serve that was to be started, or has it failed once, and know its networks? */
 bool workers_settled(void);

@@ -20,6 +20,7 @@
 
 #define ANSWER_MOST_MS     10000
 #define AGAIN_MOST_MS      300 /* an old holder has ended, and the daemon has not heard of it yet */
+#define UPGRADES_MOST      3   /* of the daemon, while we ask */
 #define TAKE_OVER_MOST_MS  5000
 #define TAKE_OVER_PAUSE_MS 10
 
@@ -27,14 +28,21 @@ static const char holder[] = METAWARD_LIBEXECDIR "/lease/haproxy";
 static struct lease lease;
 
 /* @return 0, or the step that failed, reported */
-static int ask(int fd, int netns, bool takes_over)
+static int ask(int *fd, int netns, bool takes_over)
 {
     struct control_reply reply = {.type = CONTROL_REPLY_NONE};
+    int upgraded = 0;
     int64_t until = clock_now() + (takes_over ? TAKE_OVER_MOST_MS : AGAIN_MOST_MS);
     for (;;) {
-        enum channel_result result = lease_ask(fd, &lease.spec, netns);
+        enum channel_result result = lease_ask(*fd, &lease.spec, netns);
         if (result == CHANNEL_OK)
-            result = lease_answer(fd, ANSWER_MOST_MS, &reply);
+            result = lease_answer(*fd, ANSWER_MOST_MS, &reply);
+        if ((result == CHANNEL_CLOSED || (result == CHANNEL_OK && reply.code == CONTROL_LATER)) &&
+            upgraded++ < UPGRADES_MOST) {
+            close(*fd);
+            if ((*fd = lease_connect()) >= 0)
+                continue;
+        }
         if (result != CHANNEL_OK)
             return report_failed(STEP_LEASE, result == CHANNEL_AGAIN ? ETIMEDOUT : errno, "no answer");
         if (reply.type == CONTROL_OK)
@@ -107,7 +115,7 @@ int lease_enter(const struct config *config, char *const *arguments)
     int netns = netns_open("/proc/self/ns/net");
     if (netns < 0)
         return report_failed(STEP_NETNS_OPEN, errno, "/proc/self/ns/net");
-    int step = ask(control, netns, config->takes_over);
+    int step = ask(&control, netns, config->takes_over);
     if (step == 0 && config->daemonize)
         step = starter_leave(1);
     if (step == 0)

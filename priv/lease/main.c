@@ -84,7 +84,7 @@ static void hear(void)
         /* No pause where the lease was granted: that daemon has ended, and its successor may be there. */
         lose(pause_ms);
     } else if (reply.type != CONTROL_OK) {
-        lose(PAUSE_DENIED_MS);
+        lose(reply.code == CONTROL_LATER ? PAUSE_FIRST_MS : PAUSE_DENIED_MS);
     } else {
         asked = false;
         pause_ms = 0;

@@ -272,6 +272,7 @@ def test_the_dialers_death_ends_all_with_a_status_of_its_own(tenant, proxy):
     pids = [proxy.dialer, proxy.nursery, proxy.worker]
     os.kill(proxy.dialer, signal.SIGKILL)
     assert proxy.process.wait(20) == 46
+    proxy.reader.join(20)  # its last line is behind its end
     wait_for("all to be gone", lambda: gone(*pids))
     assert "cannot keep the dialer running" in "\n".join(proxy.lines)
 

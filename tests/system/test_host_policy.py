@@ -41,7 +41,7 @@ class TracedHost(Host):
 
     @property
     def nursery(self):
-        return self.children(self.parent)[0]
+        return self.children(self.parent)[-1]
 
     def inside(self, *command):
         """Run something where its /run is."""

@@ -268,7 +268,7 @@ static void phases(void **state)
         {PHASE_PARENT_DIALER_START, 1U << MSG_READY | 1U << MSG_FAILED},
         {PHASE_PARENT_DIALER, 0},
         {PHASE_WORKER_LISTENERS, at_any_time | 1U << MSG_SERVE},
-        {PHASE_WORKER, at_any_time | 1U << MSG_LOG | 1U << MSG_DRAIN},
+        {PHASE_WORKER, at_any_time | 1U << MSG_LOG | 1U << MSG_DRAIN | 1U << MSG_RETIRE},
     };
 
     (void)state;

@@ -94,7 +94,9 @@ static struct connection *unpark(struct source *source)
 {
     struct connection *parked = first_in(source, SOURCE_PARKED);
 
-    if (!parked || service.draining || source->served >= service.settings.max_connections_per_source)
+    bool closing = service.draining && !service.retiring;
+
+    if (!parked || closing || source->served >= service.settings.max_connections_per_source)
         return NULL;
     source->served++;
     admission_state(parked, GUEST_HEAD);
@@ -135,8 +137,7 @@ void admission_close(struct connection *connection)
     if (connection->exchange)
         exchange_end(connection->exchange);
     inbound_end(connection);
-    if (connection->output)
-        pool_give(&service.outputs, connection->output);
+    outbound_end(connection);
     alarm_clear(connection);
     /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
      * that. */

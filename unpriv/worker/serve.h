@@ -100,6 +100,11 @@ bool serve_start(void);
  * left. */
 void serve_drain(void);
 
+/** As serve_drain(), where somebody else accepts on the same listeners from now on: a guest whose connection
+ * is idle may ask once more, until its time is over, and is told with the answer that it was the last. So no
+ * request meets a connection that is being closed. */
+void serve_retire(void);
+
 /**
  * Run the event loop.
  *
