@@ -14,6 +14,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #define TIMEOUT_S  10
 #define HEAD_MOST  8192
 #define FILES_MOST 256
+#define PAUSE_US   100000 /* where no connection can be accepted */
 
 static int fail(const char *what, const char *subject)
 {
@@ -39,6 +41,23 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 {
     (void)number, (void)what;
     (void)event_base_loopbreak(context);
+}
+
+static void on_accept_again(evutil_socket_t none, short what, void *context)
+{
+    (void)none, (void)what;
+    (void)evconnlistener_enable(context);
+}
+
+/* All descriptors are in use: without a pause libevent would try, and complain, as fast as it can. */
+static void on_not_accepted(struct evconnlistener *listener, void *context)
+{
+    const struct timeval pause = {.tv_usec = PAUSE_US};
+    (void)context;
+    if (evconnlistener_disable(listener) == 0 &&
+        event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_accept_again, listener,
+                        &pause) != 0)
+        (void)evconnlistener_enable(listener);
 }
 
 static void answer_failed(struct evhttp_request *request, const char *reason)
@@ -149,8 +168,10 @@ int metrics_serve(struct ctl *ctl, const char *text)
     (void)signal(SIGPIPE, SIG_IGN);
     struct event_base *base = event_base_new();
     struct evhttp *server = base != NULL ? evhttp_new(base) : NULL;
-    if (server == NULL || evhttp_accept_socket(server, fd) != 0)
+    struct evhttp_bound_socket *bound = server != NULL ? evhttp_accept_socket_with_handle(server, fd) : NULL;
+    if (bound == NULL)
         return fail("serve", text);
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_not_accepted);
     int status = run(base, server, ctl);
     evhttp_free(server);
     event_base_free(base);

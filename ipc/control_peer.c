@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG     64
+#define BACKLOG     1024 /* all who hold leases ask a new daemon at one time */
 #define GROUPS_MOST 1024 /* a peer with more supplementary groups is a member of none of them */
 #define KIND        (SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK)
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PAUSE_MS 100 /* where the system has nothing left to accept with */
-#define AT_ONCE  64  /* records, requests and newcomers, before others have their turn */
+#define AT_ONCE  64  /* records and requests, before others have their turn */
 
 struct client {
     struct watch watch;
@@ -240,6 +240,8 @@ static struct client *make_room(void)
     return chosen;
 }
 
+/* It is heard at once: where many come together, one that has asked is answered before it could have to give
+ * way. */
 static void admit(int fd)
 {
     struct control_who who = {0};
@@ -251,13 +253,15 @@ static void admit(int fd)
     struct client *client = make_room();
     *client = (struct client){
         .watch = {on_client}, .timer = {.run = on_pause_over}, .fd = fd, .who = who, .heard_at = clock_now()};
-    watch_for(client, EPOLLIN);
+    if (watch_for(client, EPOLLIN))
+        on_client(&client->watch, EPOLLIN);
 }
 
 static void on_newcomer(struct watch *watch, uint32_t events)
 {
     (void)watch, (void)events;
-    for (unsigned i = 0; i < AT_ONCE; i++) {
+    for (unsigned i = 0; i < CONTROL_CLIENTS_MAX;
+         i++) { /* as many as have a place: the others wait to be accepted */
         int fd = accept4(self.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             admit(fd);

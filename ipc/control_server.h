@@ -5,7 +5,9 @@
  * A client's request is checked by the table (control.h), handed to the daemon, and answered by as many
  * records as its socket takes at the time; the rest follows as it takes more. Where that was left off is a
  * number, not a copy: a client that never reads costs a place in this table and nothing else. When all places
- * are taken, the client that has been silent for longest gives way to a new one, root's last.
+ * are taken, the client that has been silent for longest gives way to a new one, root's last; a new one is
+ * heard as soon as it is accepted, so that one that has asked by then is answered, however many come
+ * together.
  */
 #ifndef METAWARD_IPC_CONTROL_SERVER_H
 #define METAWARD_IPC_CONTROL_SERVER_H

@@ -52,21 +52,19 @@ static bool set_signals(bool heir)
 }
 
 /* The child: it becomes the successor. */
-static _Noreturn void become_successor(const char *file, int handover)
+static _Noreturn void become_successor(char *const *arguments, int handover)
 {
-    char *const arguments[] = {(char *)(uintptr_t)program, "--config", (char *)(uintptr_t)file, "--take-over",
-                               NULL};
     int executable = trusted_executable(program);
     if (executable >= 0 && dup2(handover, STDIN_FILENO) == STDIN_FILENO && set_signals(false))
         syscall(SYS_execveat, executable, "", arguments, notify_environment(), AT_EMPTY_PATH);
     _exit(report_failed(STEP_SUCCESSOR, errno, program));
 }
 
-static pid_t start(const char *file, int handover)
+static pid_t start(char *const *arguments, int handover)
 {
     pid_t child = fork();
     if (child == 0)
-        become_successor(file, handover);
+        become_successor(arguments, handover);
     if (child < 0)
         report_failed(STEP_SUCCESSOR, errno, "a process for it");
     return child;
@@ -79,7 +77,7 @@ static void tell(int status)
 }
 
 /* @return the child that runs then; 0: none */
-static pid_t obey(const char *file, pid_t running)
+static pid_t obey(char *const *arguments, pid_t running)
 {
     struct packet_beside beside;
     char word;
@@ -90,7 +88,7 @@ static pid_t obey(const char *file, pid_t running)
         _exit(0);
     if (beside.count == 0 && running > 0)
         (void)kill(running, SIGKILL);
-    if (beside.count == 1 && running == 0 && (running = start(file, beside.fds[0])) < 0) {
+    if (beside.count == 1 && running == 0 && (running = start(arguments, beside.fds[0])) < 0) {
         tell(STEP_SUCCESSOR << 8); /* as an exit status */
         running = 0;
     }
@@ -98,7 +96,7 @@ static pid_t obey(const char *file, pid_t running)
     return running;
 }
 
-static _Noreturn void wait_for_words(const char *file)
+static _Noreturn void wait_for_words(char *const *arguments)
 {
     struct pollfd polled = {.fd = HEIR_FD, .events = POLLIN};
     pid_t running = 0;
@@ -111,7 +109,7 @@ static _Noreturn void wait_for_words(const char *file)
             tell(status);
         }
         if (ready > 0)
-            running = obey(file, running);
+            running = obey(arguments, running);
     }
 }
 
@@ -126,7 +124,7 @@ static bool settle(int end, pid_t daemon)
            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == daemon && set_signals(true);
 }
 
-int heir_begin(const char *file)
+int heir_begin(char *const *arguments)
 {
     int ends[2];
     pid_t daemon = getpid();
@@ -135,7 +133,7 @@ int heir_begin(const char *file)
     pid_t child = fork();
     if (child == 0) {
         if (settle(ends[1], daemon))
-            wait_for_words(file);
+            wait_for_words(arguments);
         _exit(report_failed(STEP_SUCCESSOR, errno, "the process for it"));
     }
     int error = errno;

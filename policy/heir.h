@@ -19,10 +19,10 @@
 /**
  * Fork it. Before any power is given up and anything is opened that it should not hold.
  *
- * @param file the global file, --config of the successor
+ * @param arguments of the successor's command line: its name, options, NULL
  * @return the daemon's end of the pair, non-blocking; -1 with errno set
  */
-int heir_begin(const char *file);
+int heir_begin(char *const *arguments);
 
 /** Have it start a successor. @param handover stays the caller's @return false with errno set */
 bool heir_start(int heir, int handover);

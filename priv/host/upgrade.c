@@ -50,8 +50,9 @@ static struct {
 
 int upgrade_prepare(const char *file, const struct host_config *config)
 {
+    char *const arguments[] = {"metawardd", "--config", (char *)(uintptr_t)file, "--take-over", NULL};
     self.config = config;
-    self.heir = heir_begin(file);
+    self.heir = heir_begin(arguments);
     return self.heir >= 0 ? 0 : report_failed(STEP_SUCCESSOR, errno, "the process for it");
 }
 

@@ -62,14 +62,15 @@ static void on_channel(struct watch *watch, uint32_t events)
 {
     struct host_worker *w = (void *)((char *)watch - offsetof(struct host_worker, channel));
     (void)events;
-    after(w, worker_receive(&w->worker));
+    if (w->begun)
+        after(w, worker_receive(&w->worker));
 }
 
 static void on_relay(struct watch *watch, uint32_t events)
 {
     struct host_worker *w = (void *)((char *)watch - offsetof(struct host_worker, relay));
     (void)events;
-    if (w->worker.log.relay >= 0)
+    if (w->begun && w->worker.log.relay >= 0)
         logsocket_relay(&w->worker.log);
     after(w, 0);
 }
@@ -128,7 +129,8 @@ static bool flush(struct host_worker *w)
     return !w->leaving || w->worker.draining;
 }
 
-/* There is no process left: the slot is free, and so is the place of a network that had it for itself. */
+/* There is no process left: the slot is free, and so is the place of a network that had it for itself. What
+ * the loop has seen already for its descriptors may still come. */
 static void retire(struct host_worker *w)
 {
     loop_timer(&w->timer, 0);
@@ -139,7 +141,8 @@ static void retire(struct host_worker *w)
         starting--;
     behind -= w->queue != 0;
     uint16_t networks = w->networks;
-    *w = (struct host_worker){.networks = networks, .count = w->count};
+    *w = (struct host_worker){
+        .channel = {on_channel}, .relay = {on_relay}, .networks = networks, .count = w->count};
     begun--;
     struct host_network *network = own() && networks != 0 ? networks_place(networks - 1U) : NULL;
     if (network != NULL && network->gone)

@@ -1,4 +1,5 @@
 """Common fixtures; harness.py has the tools."""
+import ctypes
 import os
 
 import pytest
@@ -56,3 +57,12 @@ def tenant():
 def agent():
     with harness.Agent() as made:
         yield made
+
+
+@pytest.fixture
+def subreaper():
+    """A daemon whose own parent has ended is this process's child then, so that its end can be waited for."""
+    prctl, set_child_subreaper = ctypes.CDLL(None).prctl, 36
+    assert prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+    yield
+    prctl(set_child_subreaper, 0, 0, 0, 0)

@@ -552,6 +552,20 @@ def test_metrics_server_outlives_the_daemon(agent):
         assert fetch(port).status == 200
 
 
+def test_metrics_server_stays_quiet_where_all_its_descriptors_are_in_use(agent, tmp_path):
+    with Host(agent, control_group=str(GROUP)) as host, open(tmp_path / "said", "w+", encoding="utf-8") as said, \
+            serving_metrics(host, stderr=said) as (process, port, _):
+        assert fetch(port).status == 200
+        with contextlib.ExitStack() as stack:
+            for _ in range(300):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE))
+            wait_for("them to take all", lambda: len(os.listdir("/proc/%d/fd" % process.pid)) == 256)
+            time.sleep(0.5)  # what it says in that time is looked at
+        assert fetch(port).status == 200
+        said.seek(0)
+        assert said.read() == ""
+
+
 def test_top_once(busy):
     text = ctl(busy, "top", "--once", "--interval", "0.2").splitlines()
     assert "2 workers" in text[0] or "workers; networks: 1 serving, 1 waiting" in text[0]

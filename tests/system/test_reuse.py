@@ -126,6 +126,26 @@ def test_what_is_said_on_an_idle_connection_is_nobodys_answer(tenant):
         assert numbers(agent) == [0, 1]
 
 
+class LateAgent(KeepingAgent):
+    """Sends a body behind its answer to HEAD, where none may be, and not before the connection's next request."""
+
+    def parts(self, request):
+        poison, mine = answer(b"poison"), answer(b"mine")
+        if request.method == "HEAD":
+            return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(poison)]
+        number = self.asked[-1][0]
+        return [poison + mine] if any(n == number and r.method == "HEAD" for n, r in self.asked) else [mine]
+
+
+def test_a_late_body_of_an_answer_to_head_is_nobodys_answer(tenant):
+    agent = LateAgent()
+    with serving(tenant, agent):
+        with tenant.client() as one, tenant.client() as other:
+            assert one.get(method="HEAD").status == 200
+            assert other.get().body == b"mine"
+        assert numbers(agent) == [0, 1]
+
+
 def test_an_agent_that_closes_behind_each_answer_is_asked_anew(tenant):
     """It does not say so: now and then a request is on its way already, and is sent again."""
     agent = KeepingAgent(requests_each=1)

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 import service
 from harness import DAEMON, OTHER, PREFIX, Tenant, start_failing, wait_for
-from host import Host, ctl
+from host import CTL, Host, ctl
 
 pytestmark = pytest.mark.plain  # a sanitized build needs more than the unit gives
 
@@ -55,12 +56,18 @@ class Service(Host):
         super().__init__(agent, networks, **options)
         self.words = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.words.bind(os.path.join(self.folder, "notify"))
+        self.words.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.words.settimeout(20)
         self.command = ["env", "NOTIFY_SOCKET=" + os.path.join(self.folder, "notify"), *environment, sys.executable, "-B",
                         service.__file__, UNIT, outside, self.folder] + self.command
 
     def hear(self):
         return self.words.recv(100).decode()
+
+    def hear_from(self):
+        """A word, and the process that said it."""
+        word, beside, _, _ = self.words.recvmsg(100, 100)
+        return word.decode(), struct.unpack("iii", beside[0][2])[0]
 
     def stop(self, *number):
         with self.words:
@@ -82,7 +89,9 @@ def test_the_exposure_is_low_and_all_of_it_has_a_reason():
 
 def test_the_installed_files_are_good():
     unit = os.path.join(INSTALLED, "systemd/system/metawardd.service")
-    assert "\nExecStart=%s --config /etc/metaward/metawardd.conf\n" % DAEMON in open(unit, encoding="utf-8").read()
+    text = open(unit, encoding="utf-8").read()
+    assert "\nExecStart=%s --config /etc/metaward/metawardd.conf\n" % DAEMON in text
+    assert "\nExecReload=%s reload\n" % os.path.normpath(CTL) in text
     verified = analyze("verify", "--man=no", unit, check=False)
     complaints = [line for line in verified.stderr.splitlines() if not line.endswith("system call, ignoring: mseal")]
     assert (verified.returncode, complaints) == (0, [])
@@ -150,6 +159,36 @@ def test_namespaces_come_and_go_under_the_units_restrictions(agent):
                 assert guest.get().status == 200
             waiting = len(host.events("network-waiting"))
         wait_for("its end to be seen", lambda: len(host.events("network-waiting")) > waiting)
+
+
+@pytest.mark.parametrize("outside", ["errno", "kill"])
+def test_an_upgrade_under_the_units_restrictions(tenant, agent, outside, subreaper):
+    """The manager hears of the new main process from the old one, which it trusts, and then from the new one alone."""
+    with Service(agent, {"one": (OTHER, tenant.proxy)}, ["WATCHDOG_USEC=2000000"], outside=outside) as host:
+        main, pids = host.pid, [host.pid]
+        assert host.hear() == "READY=1"
+        for _ in range(2):
+            ctl(host, "upgrade")
+            heard = [host.hear_from()]
+            while heard[-1] != ("READY=1", heard[-1][1]):
+                heard.append(host.hear_from())
+            words = [(word, pid) for word, pid in heard if word != "WATCHDOG=1"]
+            new = words[-1][1]
+            assert words == [("MAINPID=%d" % new, main), ("READY=1", new)]
+            before = [pid for word, pid in heard if word == "WATCHDOG=1"]
+            assert set(before) <= {main}
+            main = new
+            pids.append(new)
+        assert host.hear_from() == ("WATCHDOG=1", main)
+        with tenant.client() as guest:
+            assert guest.get().status == 200
+        os.kill(main, 15)
+        assert host.process.wait(20) == 0
+        for pid in pids[1:]:
+            assert os.waitpid(pid, 0)[1] == 0
+        while (word := host.hear_from()) == ("WATCHDOG=1", main):
+            pass
+        assert word == ("STOPPING=1", main) and host.stop() == 0
 
 
 def reached(tenant):

@@ -1,7 +1,6 @@
 """The upgrade of the host daemon: the installed program takes over listeners and leases, and no request is lost."""
 import array
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -21,19 +20,10 @@ from host import CTL, REFUSED, Host, ctl
 from room import Room
 from test_lease import Network
 
-PR_SET_CHILD_SUBREAPER = 36
 READY, CONTROL, LISTED, END, SERVING, YOURS = range(1, 7)
 RECORD = 24 + 64
+pytestmark = pytest.mark.usefixtures("subreaper")
 BOTH = pytest.mark.parametrize("options", [{}, {"isolation": "network"}], ids=["shared", "network"])
-
-
-@pytest.fixture(autouse=True)
-def subreaper():
-    """A daemon whose own parent has ended is this process's child then, so that its end can be waited for."""
-    prctl = ctypes.CDLL(None).prctl
-    assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-    yield
-    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def reap(pid, what):

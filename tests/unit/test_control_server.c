@@ -314,6 +314,24 @@ static unsigned ask_too_often(int fd, unsigned count)
     return clock_now() / 1000 == second ? answered : 0;
 }
 
+static void many_that_have_asked_are_all_heard(void **state)
+{
+    int fds[3 * CONTROL_CLIENTS_MAX];
+    const size_t count = sizeof(fds) / sizeof(fds[0]);
+    struct control_reply reply;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = connected();
+        ask(fds[i], CONTROL_HEALTH, -1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(hear(fds[i], &reply), CONTROL_OK);
+        close(fds[i]);
+    }
+    turns();
+}
+
 static void too_many_requests_wait(void **state)
 {
     struct control_reply reply;
@@ -513,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_slow_client_costs_the_others_nothing),
         cmocka_unit_test(a_client_may_go_at_any_time),
         cmocka_unit_test(the_longest_silent_gives_way),
+        cmocka_unit_test(many_that_have_asked_are_all_heard),
         cmocka_unit_test(too_many_requests_wait),
         cmocka_unit_test(a_bad_request_ends_the_connection),
         cmocka_unit_test(hostile_requests_leave_it_serving),

@@ -45,7 +45,7 @@ void http_answer_begin(struct http_answer *answer);
 /**
  * Look at a buffer that holds the answer from its first byte.
  *
- * @param bytes  the same bytes as before, and more; at most 65535
+ * @param bytes  the same bytes as before, and more
  * @param ended  end of file has come: a head whose lines are complete, or that ends without a line end right
  * behind "Content-Length: 0", is then whole; everything else that is incomplete is HTTP_BAD
  * @param head   the request was HEAD

@@ -137,8 +137,7 @@ void admission_close(struct connection *connection)
     if (connection->exchange)
         exchange_end(connection->exchange);
     inbound_end(connection);
-    if (connection->output)
-        pool_give(&service.outputs, connection->output);
+    outbound_end(connection);
     alarm_clear(connection);
     /* Closing takes the descriptor out of epoll's set; libevent, told afterwards, takes its EBADF for just
      * that. */

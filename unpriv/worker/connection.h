@@ -5,7 +5,10 @@
  * only while it is needed: the input buffer while bytes of a request are there, the exchange (a complete
  * request and its way to the agent and back) until its answer has been taken, the output buffer while there
  * is something of an answer to hold. All of them come from pools made for as many connections as there can
- * be, so taking one can't fail.
+ * be, so taking one can't fail. Of output buffers there are a few wide ones besides: while one is spare, what
+ * comes behind an answer's first piece is read into that, so that the longest user data go out in two. Only a
+ * guest that does not take what it is sent holds one for longer than a moment, and when all are held, others
+ * do with narrow ones. An answer that is longer still is a stream: it goes in narrow pieces all along.
  *
  *     PARKED -> HEAD -> BODY -> WAITING -> ANSWERING -> FLUSHING -> IDLE -> HEAD ...
  *                 `------`----------------------------> FLUSHING -> LINGERING -> closed
@@ -39,7 +42,9 @@
 #define OUTPUT_HEADROOM                                                                                      \
     1024 /* by how much a rewritten head, or the line of a chunk, can be longer than what came */
 #define OUTPUT_SPACE    ANSWER_HEAD_MAX
-#define OUTPUT_TAILROOM 16 /* for "\r\n0\r\n\r\n" */
+#define OUTPUT_WIDE     65536 /* Nova's limit of user data */
+#define OUTPUT_TAILROOM 16    /* for "\r\n0\r\n\r\n" */
+#define OUTPUTS_WIDE    4
 
 enum guest_state {
     GUEST_PARKED,
@@ -66,8 +71,9 @@ struct output {
     uint32_t at;
     uint32_t end;
     uint32_t head_used; /* bytes of the agent's head so far, from OUTPUT_HEADROOM on */
+    uint32_t space;     /* OUTPUT_SPACE or OUTPUT_WIDE: bytes between the headroom and the tailroom */
     struct http_answer answer;
-    char bytes[OUTPUT_HEADROOM + OUTPUT_SPACE + OUTPUT_TAILROOM];
+    char bytes[];
 };
 
 struct connection;
@@ -105,6 +111,7 @@ struct exchange {
     bool keeps;      /* by its head, the agent keeps the connection open behind its answer */
     bool clean;      /* the answer ended where it said it would, and nothing came behind it */
     bool watched;    /* the agent's descriptor is registered with epoll */
+    bool wide;       /* the rest of the answer goes in one piece, if the guest takes it */
 };
 
 struct connection {
@@ -134,6 +141,7 @@ struct service {
     struct pool connections;
     struct pool inputs;
     struct pool outputs;
+    struct pool wide_outputs;
     struct pool exchanges;
     struct pool requests;
     struct network_table networks;

@@ -16,25 +16,36 @@
 #define RETRY_SOON_S     1      /* Retry-After of a 503 */
 #define THROWN_AWAY_MOST 262144 /* bytes that a refused guest may go on sending */
 
-struct output *outbound_begin(struct connection *connection)
+static struct output *lend(struct connection *connection, struct output *output, uint32_t space)
 {
-    struct output *output = connection->output;
-
-    if (output)
-        return output;
-    output = pool_take(&service.outputs); /* as many as connections */
     output->at = 0;
     output->end = 0;
     output->head_used = 0;
+    output->space = space;
     connection->output = output;
     return output;
 }
 
-static void give_back(struct connection *connection)
+struct output *outbound_begin(struct connection *connection)
 {
-    if (!connection->output)
-        return;
-    pool_give(&service.outputs, connection->output);
+    if (connection->output)
+        return connection->output;
+    return lend(connection, pool_take(&service.outputs), OUTPUT_SPACE); /* as many as connections */
+}
+
+struct output *outbound_begin_wide(struct connection *connection)
+{
+    struct output *wide = connection->output ? NULL : pool_take(&service.wide_outputs);
+
+    return wide ? lend(connection, wide, OUTPUT_WIDE) : outbound_begin(connection);
+}
+
+void outbound_end(struct connection *connection)
+{
+    struct output *output = connection->output;
+
+    if (output)
+        pool_give(output->space == OUTPUT_WIDE ? &service.wide_outputs : &service.outputs, output);
     connection->output = NULL;
 }
 
@@ -89,7 +100,7 @@ static void answer_own(struct connection *connection, uint16_t status, uint32_t 
 
     output->at = 0;
     output->end = (uint32_t)http_answer_own(status, service.settings.methods, retry_after_s, keep_alive,
-                                            head_only, output->bytes, sizeof(output->bytes));
+                                            head_only, output->bytes, OUTPUT_HEADROOM + output->space);
     if (!keep_alive)
         connection->close_next = true;
     if (connection->exchange)
@@ -147,7 +158,7 @@ void outbound_after(struct connection *connection)
 {
     if (connection->exchange)
         exchange_end(connection->exchange);
-    give_back(connection);
+    outbound_end(connection);
     if (connection->close_next) {
         close_or_linger(connection);
     } else if (connection->input) {

@@ -19,6 +19,12 @@ enum outbound_result {
 /** The connection's output buffer, made and emptied if there is none. */
 struct output *outbound_begin(struct connection *connection);
 
+/** The same, but a wide one while one is spare. */
+struct output *outbound_begin_wide(struct connection *connection);
+
+/** Give back the output buffer, if there is one. What it holds is lost. */
+void outbound_end(struct connection *connection);
+
 /** Is there anything that the guest has not taken? */
 bool outbound_pending(const struct connection *connection);
 

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define READS_AT_ONCE 4 /* of full buffers, before others have their turn */
+#define READS_AT_ONCE 4 /* before others have their turn */
 
 /* An answer that comes while other events are being handled need not be waited for: no registration with
  * epoll, and one turn of the loop less. After so many attempts in vain, only one request in so many has it
@@ -22,7 +22,8 @@
 #define VAIN_MOST    8
 #define TRIED_ONE_IN 64
 
-static unsigned in_vain; /* attempts in a row */
+static unsigned in_vain;   /* attempts in a row */
+static unsigned not_tried; /* requests since the last attempt */
 
 /* What the last read told of the agent's side. */
 enum stream { STREAM_FLOWS, STREAM_ENDED, STREAM_BROKEN };
@@ -61,10 +62,16 @@ static void unwatch_agent(struct exchange *exchange)
     exchange->watched = false;
 }
 
+static bool worth_trying(void)
+{
+    if (in_vain >= VAIN_MOST && ++not_tried < TRIED_ONE_IN)
+        return false;
+    not_tried = 0;
+    return true;
+}
+
 void relay_begin(struct exchange *exchange)
 {
-    bool try = in_vain < VAIN_MOST || in_vain % TRIED_ONE_IN == 0;
-
     if (exchange->link) { /* once registered it stays so: waiting for its event costs nothing more */
         if (!exchange->watched || exchange->request_sent < exchange->request_length)
             watch_agent(exchange);
@@ -72,8 +79,7 @@ void relay_begin(struct exchange *exchange)
             guest_watch(exchange->guest);
         return;
     }
-    in_vain++;
-    if (!try || exchange->request_sent < exchange->request_length) {
+    if (!worth_trying() || exchange->request_sent < exchange->request_length) {
         watch_agent(exchange);
         return;
     }
@@ -82,11 +88,15 @@ void relay_begin(struct exchange *exchange)
     event_active(&exchange->event, EV_READ, 0);
 }
 
-/* The answer is not complete: more must come from the agent. @return false where the exchange has failed */
-static bool expect_more(struct exchange *exchange)
+/* The answer is not complete, and nothing of it is here that the guest has not got, but maybe a part of its
+ * head: more must come from the agent, and nothing is held until then. May close. */
+static void expect_more(struct exchange *exchange)
 {
+    if (exchange->head_done || exchange->guest->output->head_used == 0)
+        outbound_end(exchange->guest);
     alarm_set(exchange->guest, DEADLINE_SERVER);
-    return exchange->watched || watch_agent(exchange);
+    if (!exchange->watched)
+        watch_agent(exchange);
 }
 
 void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason reason)
@@ -103,10 +113,11 @@ void relay_fail(struct exchange *exchange, uint16_t status, enum http_reason rea
     outbound_own(guest, status, exchange->keep_alive && !service.draining, exchange->head_only);
 }
 
-/* The body is complete, and the agent has sent `exactly` that. */
+/* The body is complete, and the agent has sent `exactly` that. Behind an answer to HEAD that can't be known:
+ * the body of an agent that sends one would be the next guest's answer. */
 static enum piece last_piece(struct exchange *exchange, bool exactly, enum stream stream)
 {
-    exchange->clean = exactly && exchange->keeps && stream == STREAM_FLOWS &&
+    exchange->clean = exactly && exchange->keeps && !exchange->head_only && stream == STREAM_FLOWS &&
                       exchange->request_sent == exchange->request_length;
     return PIECE_LAST;
 }
@@ -191,8 +202,9 @@ static bool send_piece(struct exchange *exchange, enum piece piece)
     }
     switch (outbound_flush(guest)) {
     case OUTBOUND_DONE:
-        return expect_more(exchange);
+        return true;
     case OUTBOUND_PENDING:
+        exchange->wide = false;
         unwatch_agent(exchange);
         alarm_set(guest, DEADLINE_CLIENT);
         guest_watch(guest);
@@ -216,6 +228,7 @@ static void choose_framing(struct exchange *exchange, const struct http_answer *
     if (exchange->relay == RELAY_CHUNKED && exchange->minor == 0)
         exchange->relay = RELAY_CLOSE;
     exchange->body_left = answer->content_length;
+    exchange->wide = exchange->framing == ANSWER_LENGTH && answer->content_length <= OUTPUT_WIDE;
     http_chunked_begin(&exchange->chunked);
 }
 
@@ -263,8 +276,8 @@ static bool read_head(struct exchange *exchange, enum stream stream)
     case HTTP_DONE:
         return begin_answer(exchange, stream);
     case HTTP_MORE:
-        if (output->head_used < OUTPUT_SPACE && stream == STREAM_FLOWS)
-            return expect_more(exchange);
+        if (output->head_used < ANSWER_HEAD_MAX && stream == STREAM_FLOWS)
+            return true;
         break;
     case HTTP_BAD:
         break;
@@ -272,7 +285,7 @@ static bool read_head(struct exchange *exchange, enum stream stream)
     if (output->head_used > 0)
         relay_fail(exchange, 502, REASON_AGENT_GARBAGE);
     else if (upstream_again(exchange))
-        http_answer_begin(&output->answer);
+        outbound_end(exchange->guest);
     else
         relay_fail(exchange, 502, stream == STREAM_BROKEN ? REASON_AGENT_ERROR : REASON_AGENT_SILENT);
     return false;
@@ -289,32 +302,42 @@ static bool read_body(struct exchange *exchange, size_t length, enum stream stre
     return send_piece(exchange, piece);
 }
 
-/* Read once and pass on. May close. @return whether more can be expected right away */
-static bool relay_once(struct exchange *exchange)
+/* Where the next bytes from the agent go. */
+static struct output *begin_reading(struct exchange *exchange)
 {
     struct output *output = exchange->guest->output;
-    uint32_t used;
-    size_t space;
-    ssize_t got;
+
+    if (output)
+        return output;
+    output = exchange->wide ? outbound_begin_wide(exchange->guest) : outbound_begin(exchange->guest);
+    http_answer_begin(&output->answer);
+    return output;
+}
+
+/* Read once and pass on. May close. @return whether to try again at once */
+static bool relay_once(struct exchange *exchange)
+{
+    struct output *output = begin_reading(exchange);
+    const uint32_t used = exchange->head_done ? 0 : output->head_used;
+    const size_t space = output->space - used;
+    const bool watched = exchange->watched;
+    ssize_t got = recvfrom(exchange->fd, output->bytes + OUTPUT_HEADROOM + used, space, 0, NULL, NULL);
     enum stream stream = STREAM_FLOWS;
     bool go_on;
 
-    if (!output) {
-        output = outbound_begin(exchange->guest);
-        http_answer_begin(&output->answer);
-    }
-    used = exchange->head_done ? 0 : output->head_used;
-    space = OUTPUT_SPACE - used;
-    got = recvfrom(exchange->fd, output->bytes + OUTPUT_HEADROOM + used, space, 0, NULL, NULL);
     if (got < 0) {
-        if (errno == EAGAIN || errno == EINTR)
-            return expect_more(exchange) && false;
+        if (errno == EAGAIN || errno == EINTR) {
+            if (!watched && !exchange->head_done && in_vain < VAIN_MOST)
+                in_vain++;
+            expect_more(exchange);
+            return false;
+        }
         stream = STREAM_BROKEN;
         got = 0;
     } else if (got == 0) {
         stream = STREAM_ENDED;
     }
-    if (!exchange->watched)
+    if (!watched)
         in_vain = 0;
     if (exchange->head_done) {
         go_on = read_body(exchange, (size_t)got, stream);
@@ -322,7 +345,11 @@ static bool relay_once(struct exchange *exchange)
         output->head_used += (uint32_t)got;
         go_on = read_head(exchange, stream);
     }
-    return go_on && (size_t)got == space;
+    if (go_on && watched && (size_t)got < space) { /* it will be told of what comes next */
+        expect_more(exchange);
+        return false;
+    }
+    return go_on;
 }
 
 /* Send what is left of the request, if it is writable. @return false where the exchange has failed */
@@ -342,15 +369,23 @@ static bool send_rest(struct exchange *exchange, short what)
     return watch_agent(exchange);
 }
 
+/* Read and pass on, as long as the agent has more and it is not others' turn. May close. */
+static void relay_some(struct exchange *exchange)
+{
+    for (unsigned i = 0; i < READS_AT_ONCE; i++) {
+        if (!relay_once(exchange))
+            return;
+    }
+    expect_more(exchange);
+}
+
 void relay_ready(struct exchange *exchange, short what)
 {
     service_wake();
     if (!send_rest(exchange, what))
         what = 0;
-    if (what & EV_READ) {
-        for (unsigned i = 0; i < READS_AT_ONCE && relay_once(exchange); i++)
-            ;
-    }
+    if (what & EV_READ)
+        relay_some(exchange);
     service_settle();
 }
 

@@ -4,7 +4,10 @@
  * One buffer is all: it is read into, its contents are framed for the guest in place, and it is read into
  * again when the guest has taken everything. The agent is not read in between: that is the back-pressure. The
  * head that the guest gets is written in front of what came with the agent's head, so both go out in one
- * piece.
+ * piece. While the agent is waited for, no buffer is held but for a part of a head.
+ *
+ * A large answer comes in pieces, as the agent's socket takes them. An agent that has sent one is about to
+ * send the next: it is asked once more before it is registered with epoll.
  *
  * An answer that has no length but ends with the connection goes chunked to a guest of HTTP/1.1, so that its
  * connection stays open and an end by error can be told from a good one; a guest of HTTP/1.0 has its

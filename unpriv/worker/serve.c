@@ -26,6 +26,11 @@ unsigned serve_descriptors(const struct settings *settings)
     return settings->max_connections + settings->max_in_flight + settings->max_listeners + OTHER_DESCRIPTORS;
 }
 
+static size_t output_size(size_t space)
+{
+    return sizeof(struct output) + OUTPUT_HEADROOM + space + OUTPUT_TAILROOM;
+}
+
 static void take_limits(const struct settings *settings)
 {
     service.settings = *settings;
@@ -52,7 +57,8 @@ bool serve_reserve(const struct settings *settings)
     log_begin(settings);
     return pool_reserve(&service.connections, sizeof(struct connection), most) &&
            pool_reserve(&service.inputs, sizeof(struct input) + service.input_space, most) &&
-           pool_reserve(&service.outputs, sizeof(struct output), most) &&
+           pool_reserve(&service.outputs, output_size(OUTPUT_SPACE), most) &&
+           pool_reserve(&service.wide_outputs, output_size(OUTPUT_WIDE), OUTPUTS_WIDE) &&
            pool_reserve(&service.exchanges, sizeof(struct exchange), most) &&
            pool_reserve(&service.requests, settings->max_upstream_request, most) &&
            source_table_reserve(&service.sources, most) &&
