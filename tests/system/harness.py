@@ -127,7 +127,7 @@ class Tenant:
         self.proxy.ip("link", "set", self.tap, "up")
         self.guest.ip("addr", "add", self.GUEST + "/24", "dev", "eth0")
         self.guest.ip("addr", "add", "fe80::5/64", "dev", "eth0", "nodad")
-        self.guest.ip("link", "set", "eth0", "up")
+        self.guest.ip("link", "set", "eth0", "addrgenmode", "none", "up")  # fe80::5 is the only one to ask from
         self.guest.ip("route", "add", "169.254.169.254/32", "via", "10.0.0.1")
         self.guest.ip("route", "add", "local", "10.9.0.0/16", "dev", "lo")  # all of these are the guest's, see more_guests()
         self.proxy.ip("route", "add", "10.9.0.0/16", "via", self.GUEST)

@@ -115,8 +115,8 @@ def room():
 @pytest.fixture(autouse=True)
 def networks_end():
     yield
-    while Network.made:
-        Network.made.pop().end()
+    for network in list(Network.made):
+        network.end()
 
 
 class Network:
@@ -152,6 +152,7 @@ class Network:
                 os.kill(pid, signal.SIGKILL)
                 wait_for("the end", lambda p=pid: not alive(p))
         shutil.rmtree(self.directory)
+        self.made.remove(self)
 
 
 @contextlib.contextmanager
