@@ -16,7 +16,7 @@
 _Static_assert(offsetof(struct config, given) ==
                        offsetof(struct config, reserved) + sizeof(((struct config *)NULL)->reserved) &&
                    sizeof(struct config) ==
-                       offsetof(struct config, no_padding) + sizeof(((struct config *)NULL)->no_padding),
+                       offsetof(struct config, writer) + sizeof(((struct config *)NULL)->writer),
                "a configuration has no padding");
 
 /* A limit that must not be larger than another one, less a reserve. */

@@ -42,7 +42,8 @@ struct config {
     char group[CONFIG_NAME_SIZE];        /* name or number; empty: the user's own */
     char pid_file[CONFIG_PATH_SIZE];     /* absolute; empty: none */
     char state_path[CONFIG_PATH_SIZE];   /* absolute */
-    uint8_t no_padding[4];               /* zero; two configurations are compared byte by byte */
+    uint32_t writer; /* the user who owns the file that this was read from; 0: root, or no file. Never from a
+                        file itself; without it there would be padding */
 };
 
 enum config_kind { CONFIG_FLAG, CONFIG_VALUE };

@@ -26,7 +26,7 @@
 
 static const char again[] = "others start in the same moment";
 
-static const char *open_directory(const char *path, struct pidfile *out)
+static const char *open_directory(const char *path, uid_t writer, struct pidfile *out)
 {
     char parent[CONFIG_PATH_SIZE] = "";
     const char *name = strrchr(path, '/') + 1;
@@ -43,6 +43,8 @@ static const char *open_directory(const char *path, struct pidfile *out)
     errno = EPERM;
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0)
         return "others than its owner may write to its directory";
+    if (writer != 0 && writer != out->owner)
+        return "its directory is another user's than the configuration";
     return NULL;
 }
 
@@ -121,12 +123,13 @@ static const char *settle(const struct pidfile *out, const char *temporary)
     return errno == EEXIST ? again : "can't move the new file into place";
 }
 
-int pidfile_write(const char *path, pid_t pid, struct pidfile *out, char error[PIDFILE_ERROR_SIZE])
+int pidfile_write(const char *path, pid_t pid, uid_t writer, struct pidfile *out,
+                  char error[PIDFILE_ERROR_SIZE])
 {
     char temporary[TEMPORARY_SIZE];
 
     *out = (struct pidfile){.directory = -1, .file = -1};
-    const char *wrong = open_directory(path, out);
+    const char *wrong = open_directory(path, writer, out);
     if (wrong == NULL && (wrong = make_new(pid, out, temporary)) == NULL) {
         wrong = again;
         for (int i = 0; wrong == again && i < TRIES; i++)

@@ -29,11 +29,14 @@ struct pidfile {
  * is not locked and holds one number or nothing. A directory that is not sticky and in which others than root
  * and its owner may write is refused.
  *
- * @param path  absolute, not "/", shorter than CONFIG_PATH_SIZE
- * @param error on failure "PATH: what is wrong"
+ * @param path   absolute, not "/", shorter than CONFIG_PATH_SIZE
+ * @param writer who chose the path: the directory must be that user's, for a file in a directory of root's
+ * can mean more than a number, and the writer could have put the file there himself; 0: root did
+ * @param error  on failure "PATH: what is wrong"
  * @return 0, or an errno value with nothing left open: EBUSY where another process holds the file
  */
-int pidfile_write(const char *path, pid_t pid, struct pidfile *out, char error[PIDFILE_ERROR_SIZE]);
+int pidfile_write(const char *path, pid_t pid, uid_t writer, struct pidfile *out,
+                  char error[PIDFILE_ERROR_SIZE]);
 
 /**
  * Who holds the pid file?

@@ -63,7 +63,7 @@ static bool send_spawn(struct channel *nursery, int file, int channel)
 static void start(struct channel *nursery)
 {
     int ends[2];
-    const int file = trusted_regular(self.path, READING_FILE_MAX);
+    const int file = trusted_regular(self.path, READING_FILE_MAX, NULL);
 
     self.wished = false;
     if (file < 0) {

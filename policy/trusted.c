@@ -67,10 +67,13 @@ static int open_regular(const char *path, off_t most, struct stat *st)
     return st->st_size <= most ? fd : refuse(fd, EFBIG);
 }
 
-int trusted_regular(const char *path, off_t most)
+int trusted_regular(const char *path, off_t most, uid_t *owner)
 {
     struct stat st;
-    return open_regular(path, most, &st);
+    int fd = open_regular(path, most, &st);
+    if (fd >= 0 && owner != NULL)
+        *owner = st.st_uid;
+    return fd;
 }
 
 int trusted_own(const char *path, off_t most)

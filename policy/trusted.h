@@ -23,11 +23,12 @@ int trusted_executable(const char *path);
  * Open a file that somebody else wrote and that is only going to be read: a regular file, not a symbolic
  * link. It is opened once; what was checked is what is read.
  *
- * @param most bytes that it may have
+ * @param most  bytes that it may have
+ * @param owner whose it is, where it was opened; NULL: nobody asks
  * @return a descriptor for reading, close-on-exec; -1 with errno set (ELOOP: a link, EINVAL: no file, EFBIG:
  * too long)
  */
-int trusted_regular(const char *path, off_t most);
+int trusted_regular(const char *path, off_t most, uid_t *owner);
 
 /**
  * As trusted_regular(), for a file that says what is done with root's power: it must belong to root, and

@@ -30,7 +30,7 @@ static int write_pid(void)
     char error[PIDFILE_ERROR_SIZE];
     if (config.pid_file[0] == '\0')
         return 0;
-    if (pidfile_write(config.pid_file, getpid(), &pidfile, error) != 0)
+    if (pidfile_write(config.pid_file, getpid(), config.writer, &pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
     return pidfile_own(&pidfile) ? 0
                                  : report_failed(STEP_PID_FILE, EPERM, "the user that owns its directory");

@@ -18,7 +18,8 @@ int reading_fetch(const char *path, struct reading *out)
 {
     struct reader_process reader;
     int status;
-    int file = trusted_regular(path, READING_FILE_MAX);
+    uid_t writer;
+    int file = trusted_regular(path, READING_FILE_MAX, &writer);
     if (file < 0)
         return report_failed(STEP_CONFIGURATION, errno, path);
     int step = reader_start(file, &reader);
@@ -27,6 +28,7 @@ int reading_fetch(const char *path, struct reading *out)
         return step;
     bool received = answer_await(reader.channel, READER_MOST_MS, out);
     int error = errno;
+    out->config.writer = writer;
     step = reader_end(&reader, &status);
     if (step != 0)
         return step;

@@ -10,7 +10,7 @@
  * Open a configuration file once, have metaward-reader read it, and check what comes back.
  *
  * The file must be a regular one of at most READING_FILE_MAX bytes, and not a symbolic link; only its
- * descriptor is used. The reader is an unprivileged child under a filter of its own that can read, send and
+ * descriptor is used, and who owns it is the writer of the configuration. The reader is an unprivileged child under a filter of its own that can read, send and
  * exit; it gets a bounded time.
  *
  * @param out the reading, valid by reading_valid(); it may still say that the file is not good

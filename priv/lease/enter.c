@@ -54,12 +54,12 @@ static int ask(int *fd, int netns, bool takes_over)
     }
 }
 
-static int write_pid(const char *path)
+static int write_pid(const struct config *config)
 {
     char error[PIDFILE_ERROR_SIZE];
-    if (path[0] == '\0')
+    if (config->pid_file[0] == '\0')
         return 0;
-    if (pidfile_write(path, getpid(), &lease.pidfile, error) != 0)
+    if (pidfile_write(config->pid_file, getpid(), config->writer, &lease.pidfile, error) != 0)
         return report_failed(STEP_PID_FILE, 0, error);
     return pidfile_own(&lease.pidfile)
                ? 0
@@ -93,7 +93,7 @@ static int settle(const struct config *config, char *const *arguments, int contr
     int executable = trusted_executable(holder);
     if (executable < 0)
         return report_failed(STEP_WORKER_EXECUTABLE, errno, holder);
-    int step = write_pid(config->pid_file);
+    int step = write_pid(config);
     if (step == 0)
         step = become_holder(executable, arguments, control, netns);
     int error = pidfile_remove(&lease.pidfile);

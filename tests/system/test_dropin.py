@@ -1,6 +1,7 @@
 """The drop-in, started, watched and ended as Neutron does it with the proxy that it knows."""
 import json
 import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -253,6 +254,19 @@ def test_a_stale_pid_file_and_one_of_a_foreign_process_do_not_hinder_a_start(net
         assert network.pid not in (number, 0)
         os.kill(network.pid, signal.SIGTERM)
         wait_for("the end", lambda: not alive(network.started[-1]))
+
+
+def test_the_configurations_owner_gets_a_pid_file_only_where_he_could_make_one(network):
+    """Root makes it, but somebody else has chosen the path: a file in a directory of root's can mean a lot."""
+    account = pwd.getpwnam("nobody")
+    os.chown(network.path, account.pw_uid, account.pw_gid)
+    done = network.start()
+    assert done.returncode == 1
+    assert "%s: its directory is another user's than the configuration" % network.pid_file in done.stderr
+    assert not os.path.exists(network.pid_file)
+    os.chown(network.directory, account.pw_uid, account.pw_gid)
+    assert network.start().returncode == 0
+    assert network.ask()[0] == 200
 
 
 def test_what_is_not_understood_starts_nothing(network):

@@ -83,7 +83,7 @@ static unsigned count_entries(const char *name)
 
 static void write_good(pid_t pid)
 {
-    if (pidfile_write(path, pid, &pidfile, error) != 0)
+    if (pidfile_write(path, pid, 0, &pidfile, error) != 0)
         fail_msg("%s", error);
 }
 
@@ -92,7 +92,7 @@ static void expect_refused(int number, const char *words)
 {
     unsigned descriptors = count_entries("/proc/self/fd"), files = count_entries(directory);
 
-    assert_int_equal(pidfile_write(path, 4711, &pidfile, error), number);
+    assert_int_equal(pidfile_write(path, 4711, 0, &pidfile, error), number);
     assert_memory_equal(error, path, strlen(path));
     if (strstr(error, words) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", error, words);
@@ -221,7 +221,7 @@ static void other_kinds(void **state)
     expect_refused(EISDIR, "can't open what is there");
     assert_int_equal(rmdir(path), 0);
     if (mknod(path, S_IFCHR | 0600, makedev(1, 3)) == 0) /* the null device; takes root */
-        assert_int_not_equal(pidfile_write(path, 4711, &pidfile, error), 0);
+        assert_int_not_equal(pidfile_write(path, 4711, 0, &pidfile, error), 0);
 }
 
 static void huge_file(void **state)
@@ -241,15 +241,15 @@ static void bad_paths(void **state)
     char name[CONFIG_PATH_SIZE + 8];
 
     (void)state;
-    assert_int_equal(pidfile_write("/nonexistent/dir/x.pid", 1, &pidfile, error), ENOENT);
+    assert_int_equal(pidfile_write("/nonexistent/dir/x.pid", 1, 0, &pidfile, error), ENOENT);
     assert_string_equal(error, "/nonexistent/dir/x.pid: can't open its directory");
     snprintf(name, sizeof(name), "%s/x", path);
     write_text(path, "1\n");
-    assert_int_equal(pidfile_write(name, 1, &pidfile, error), ENOTDIR);
+    assert_int_equal(pidfile_write(name, 1, 0, &pidfile, error), ENOTDIR);
     memset(name, 'x', sizeof(name));
     name[0] = '/';
     name[sizeof(name) - 1] = '\0';
-    assert_int_equal(pidfile_write(name, 1, &pidfile, error), ENAMETOOLONG);
+    assert_int_equal(pidfile_write(name, 1, 0, &pidfile, error), ENAMETOOLONG);
     assert_non_null(memchr(error, '\0', sizeof(error)));
 }
 
@@ -273,6 +273,19 @@ static void directories_of_others(void **state)
     }
 }
 
+/* Whoever writes the configuration may name a file where he could make one himself. */
+static void directory_of_another_than_the_writer(void **state)
+{
+    const uid_t own = geteuid();
+
+    (void)state;
+    assert_int_equal(pidfile_write(path, 1, own + 1, &pidfile, error), EPERM);
+    assert_non_null(strstr(error, "another user's than the configuration"));
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(pidfile_write(path, 1, own, &pidfile, error), 0);
+    expect_gone();
+}
+
 /* Start a process that holds the pid file until it is killed; it writes its own pid. */
 static pid_t start_holder(void)
 {
@@ -284,7 +297,7 @@ static pid_t start_holder(void)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(ready[0]);
-        if (pidfile_write(path, getpid(), &pidfile, error) != 0 || write(ready[1], "", 1) != 1)
+        if (pidfile_write(path, getpid(), 0, &pidfile, error) != 0 || write(ready[1], "", 1) != 1)
             _exit(1);
         for (;;)
             pause();
@@ -331,7 +344,7 @@ static void held_across_fork(void **state)
     assert_int_equal(pipe(ready), 0);
     pid_t starter = fork();
     if (starter == 0) {
-        if (pidfile_write(path, getpid(), &pidfile, error) != 0)
+        if (pidfile_write(path, getpid(), 0, &pidfile, error) != 0)
             _exit(1);
         if (fork() == 0) { /* the daemon: lives until the test closes its end */
             close(ready[1]);
@@ -344,7 +357,7 @@ static void held_across_fork(void **state)
     expect_refused(EBUSY, "another instance");
     close(ready[0]);
     close(ready[1]);
-    for (int i = 0; i < 1000 && pidfile_write(path, 1, &pidfile, error) != 0; i++)
+    for (int i = 0; i < 1000 && pidfile_write(path, 1, 0, &pidfile, error) != 0; i++)
         usleep(1000); /* until the daemon is gone */
     expect_text(path, "1\n");
     expect_gone();
@@ -356,7 +369,7 @@ static void held_twice_by_us(void **state)
 
     (void)state;
     write_good(4711);
-    assert_int_equal(pidfile_write(path, 4712, &again, error), EBUSY);
+    assert_int_equal(pidfile_write(path, 4712, 0, &again, error), EBUSY);
     expect_text(path, "4711\n");
     expect_gone();
 }
@@ -467,7 +480,7 @@ static void race_of_starters(void **state)
                 close(start[1]);
                 close(stop[1]);
                 (void)!read(start[0], &byte, 1); /* end of file is the starting shot */
-                int code = pidfile_write(path, getpid(), &pidfile, error);
+                int code = pidfile_write(path, getpid(), 0, &pidfile, error);
                 pid_t told = code == 0 ? getpid() : (code == EBUSY ? 0 : -code);
                 (void)!write(result[1], &told, sizeof(told));
                 (void)!read(stop[0], &byte, 1);
@@ -515,6 +528,7 @@ int main(void)
         IN_A_DIRECTORY(huge_file),
         IN_A_DIRECTORY(bad_paths),
         IN_A_DIRECTORY(directories_of_others),
+        IN_A_DIRECTORY(directory_of_another_than_the_writer),
         IN_A_DIRECTORY(held_by_another),
         IN_A_DIRECTORY(held_across_fork),
         IN_A_DIRECTORY(held_twice_by_us),
