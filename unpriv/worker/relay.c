@@ -307,8 +307,9 @@ static struct output *begin_reading(struct exchange *exchange)
 {
     struct output *output = exchange->guest->output;
 
-    if (output)
+    if (output && !exchange->head_done)
         return output;
+    outbound_end(exchange->guest); /* the guest has taken what was in it */
     output = exchange->wide ? outbound_begin_wide(exchange->guest) : outbound_begin(exchange->guest);
     http_answer_begin(&output->answer);
     return output;
