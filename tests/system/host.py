@@ -7,9 +7,9 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import uuid
 
+import leftovers
 from harness import DAEMON, Client, Namespace, Proxy, Tenant, unique
 
 SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
@@ -35,8 +35,7 @@ class Host(Proxy):
     """
 
     def __init__(self, agent, networks=(), log="stderr", tag="metaward", under=(), config="", **options):
-        self.folder = tempfile.mkdtemp(prefix="metaward-host-")
-        os.chmod(self.folder, 0o755)
+        self.folder = leftovers.folder("host")
         self.networks = os.path.join(self.folder, "networks.d")
         os.mkdir(self.networks, 0o755)
         self.file = os.path.join(self.folder, "metawardd.conf")

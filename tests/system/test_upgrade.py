@@ -144,7 +144,7 @@ def test_nothing_is_lost_under_load(options):
             ctl(host, "add", "--network-id", added, "--netns", by_name.proxy.name)
             ctl(host, "add", "--network-id", handed, under=("nsenter", "--net=" + by_descriptor.proxy.path))
             lease = Network(agent.path, port=80)
-            stack.callback(shutil.rmtree, lease.directory)
+            stack.callback(lease.end)
             with open(lease.path, encoding="utf-8") as f:
                 text = f.read().replace("bind 127.0.0.1:", "bind 169.254.169.254:")
             Host.write(lease.path, text)
