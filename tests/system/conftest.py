@@ -5,6 +5,9 @@ import os
 import pytest
 
 import harness
+import leftovers
+
+_left = []  # by the processes that ran the tests
 
 
 def pytest_configure(config):
@@ -12,6 +15,25 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "plain: looks at the shipped executables; not for sanitized builds")
     if not os.access(harness.DAEMON, os.X_OK):
         raise pytest.UsageError("METAWARD_PREFIX must name an installed tree; ./dev test does")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    _left.extend(getattr(node, "workeroutput", {}).get("left", []))
+
+
+def pytest_sessionfinish(session):
+    """Nothing that the run has made is left: neither folders and namespaces nor mounts and processes."""
+    try:
+        harness.wait_for("nothing to be left", lambda: not leftovers.left(), patience=5)
+    except AssertionError:
+        _left.extend(leftovers.left())
+    leftovers.remove()
+    if hasattr(session.config, "workeroutput"):  # it is the other process that tells and decides
+        session.config.workeroutput["left"] = _left
+    elif _left:
+        session.config.get_terminal_writer().line("\nThe tests have left behind:\n  " + "\n  ".join(_left))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 import time
+
+import leftovers
 
 PREFIX = os.environ.get("METAWARD_PREFIX", "")
 DAEMON = os.path.join(PREFIX, "sbin", "metawardd")
@@ -126,7 +127,7 @@ class Tenant:
         self.proxy.ip("link", "set", self.tap, "up")
         self.guest.ip("addr", "add", self.GUEST + "/24", "dev", "eth0")
         self.guest.ip("addr", "add", "fe80::5/64", "dev", "eth0", "nodad")
-        self.guest.ip("link", "set", "eth0", "up")
+        self.guest.ip("link", "set", "eth0", "addrgenmode", "none", "up")  # fe80::5 is the only one to ask from
         self.guest.ip("route", "add", "169.254.169.254/32", "via", "10.0.0.1")
         self.guest.ip("route", "add", "local", "10.9.0.0/16", "dev", "lo")  # all of these are the guest's, see more_guests()
         self.proxy.ip("route", "add", "10.9.0.0/16", "via", self.GUEST)
@@ -310,7 +311,7 @@ class Agent:
     def __init__(self, answer=echo, backlog=128, serial=False, directory=None, mode=0o666):
         self.answer, self.backlog, self.serial, self.mode = answer, backlog, serial, mode
         self.own = directory is None
-        self.directory = directory or tempfile.mkdtemp(prefix="metaward-agent-")
+        self.directory = directory or leftovers.folder("agent")
         os.chmod(self.directory, 0o755)
         self.path = os.path.join(self.directory, "metadata_proxy")
         self.requests, self.connections, self.lock = [], 0, threading.Lock()
@@ -422,7 +423,8 @@ class Proxy:
             self.command += ["--listen", address]
         self.folder = None
         if log != "stderr":  # its first line will not be seen here
-            self.folder = tempfile.mkdtemp(prefix="metaward-pid-")
+            self.folder = leftovers.folder("pid")
+            os.chmod(self.folder, 0o700)
             self.command += ["--pid-file", os.path.join(self.folder, "pid")]
         self.command += list(options)
         self.lines = []

@@ -3,13 +3,11 @@
 The parent opens its worker's executable by a path that is compiled in, so the test's is mounted over that file, in a
 mount namespace that only this proxy sees.
 """
-import atexit
 import functools
 import os
-import shutil
 import subprocess
-import tempfile
 
+import leftovers
 from harness import SANITIZED, WORKER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,10 +24,7 @@ def instead_of(target, source):
 @functools.lru_cache(maxsize=None)
 def compiled():
     """The executable, and the names of its parts in their order. Made once, gone with the last test."""
-    folder = tempfile.mkdtemp(prefix="metaward-hostile-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.chmod(folder, 0o755)
-    path = os.path.join(folder, "hostile-worker")
+    path = os.path.join(leftovers.folder("hostile", lasting=True), "hostile-worker")
     sources = [os.path.join(TOP, s) for s in SOURCES]
     defines = ["-D_GNU_SOURCE"] + (["-DMETAWARD_SANITIZED=1"] if SANITIZED else [])
     subprocess.run(["gcc", "-std=gnu17", "-static", "-I", TOP, *defines, "-o", path,

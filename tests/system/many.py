@@ -1,13 +1,11 @@
 """The real nursery and worker with many networks, driven by a parent that a test tells what to send (many/parent.c)."""
-import atexit
 import functools
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import threading
 
+import leftovers
 from harness import PATIENCE, SANITIZED, WORKER, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,9 +18,7 @@ NEUTRON_NETWORK, NEUTRON_ROUTER, OVN_NETWORK, OVN_ROUTER = range(1, 5)
 @functools.lru_cache(maxsize=None)
 def compiled():
     """The parent's executable. Made once, gone with the last test."""
-    folder = tempfile.mkdtemp(prefix="metaward-many-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = os.path.join(folder, "parent")
+    path = os.path.join(leftovers.folder("many", lasting=True), "parent")
     defines = ["-D_GNU_SOURCE"] + (["-DMETAWARD_SANITIZED=1"] if SANITIZED else [])
     subprocess.run(["gcc", "-std=gnu17", "-I", TOP, *defines, "-o", path, os.path.join(HERE, "many", "parent.c"),
                     *(os.path.join(TOP, s) for s in SOURCES), "-lcap-ng"], check=True)

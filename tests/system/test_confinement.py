@@ -180,7 +180,7 @@ def test_the_resource_limits_are_at_the_floor(proxy):
     for name, most in limits.items():
         assert proc.limit(proxy.worker, name) == (most, most), name
     soft, hard = proc.limit(proxy.worker, "Max open files")
-    assert soft == hard == 31 + 2 + 1024 + 32  # its own, listeners, connections, requests in flight: the defaults
+    assert soft == hard == 31 + 2 + 1024 + 256  # its own, listeners, connections, requests in flight: the defaults
     for name in ("Max core file size", "Max locked memory", "Max msgqueue size"):
         assert proc.limit(proxy.nursery, name) == (0, 0), name
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import leftovers
 import proc
 from harness import NETWORK, PREFIX, SANITIZED, WORKER, Agent, Client, Tenant, wait_for
 
@@ -56,8 +57,7 @@ class Network:
 
     def __init__(self, tenant, agent):
         self.tenant, self.agent = tenant, agent
-        self.directory = tempfile.mkdtemp(prefix="metaward-dropin-")
-        os.chmod(self.directory, 0o755)
+        self.directory = leftovers.folder("dropin")
         self.path = os.path.join(self.directory, NETWORK + ".conf")
         self.pid_file = os.path.join(self.directory, NETWORK + ".pid.haproxy")
         self.write(CONFIGURATION.format(network=NETWORK, pid_file=self.pid_file, socket=agent.path))

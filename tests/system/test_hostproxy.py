@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import leftovers
 import proc
 from devlog import DevLog
 from harness import PATIENCE, SANITIZED, TcpAgent, together, wait_for
@@ -24,7 +25,8 @@ def server(tenant):
 @pytest.fixture
 def start(tenant, server):
     """Start the proxy for some guests. Its folder is where users without power can get to."""
-    with tempfile.TemporaryDirectory(prefix="metaward-host-") as folder:
+    with tempfile.TemporaryDirectory(prefix="host-", dir=leftovers.home()) as folder:
+        os.chmod(folder, 0o755)
         os.mkdir(folder + "/dev", 0o755)
         with DevLog(folder + "/dev") as devlog:
             yield lambda known: HostProxy(tenant, server, devlog, known, folder)

@@ -8,12 +8,12 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
 
+import leftovers
 import proc
 from harness import NETWORK, PREFIX, SANITIZED, Agent, Client, Tenant, connect, wait_for
 from host import Host, ctl
@@ -112,10 +112,19 @@ def room():
         yield made
 
 
+@pytest.fixture(autouse=True)
+def networks_end():
+    yield
+    for network in list(Network.made):
+        network.end()
+
+
 class Network:
+    made = []
+
     def __init__(self, socket_path="/run/absent/socket", port=None):
-        self.directory = tempfile.mkdtemp(prefix="metaward-lease-")
-        os.chmod(self.directory, 0o755)
+        self.directory = leftovers.folder("lease")
+        self.made.append(self)
         self.pid_file = os.path.join(self.directory, "pid")
         self.path = os.path.join(self.directory, NETWORK + ".conf")
         with socket.socket() as probe:
@@ -135,6 +144,15 @@ class Network:
     def pid(self):
         with open(self.pid_file, encoding="utf-8") as f:
             return int(f.read())
+
+    def end(self):
+        """End whoever still serves the network, and remove its files."""
+        for pid, command in leftovers.processes().items():
+            if self.path in command:
+                os.kill(pid, signal.SIGKILL)
+                wait_for("the end", lambda p=pid: not alive(p))
+        shutil.rmtree(self.directory)
+        self.made.remove(self)
 
 
 @contextlib.contextmanager

@@ -113,6 +113,7 @@ static void every_rule_is_complete(void **state)
     }
     /* what concerns everybody's networks is the administrator's */
     assert_int_equal(control_rule(CONTROL_RELOAD)->peers, CONTROL_BY_ROOT);
+    assert_int_equal(control_rule(CONTROL_UPGRADE)->peers, CONTROL_BY_ROOT);
     assert_int_equal(control_rule(CONTROL_DRAIN)->peers, CONTROL_BY_ROOT);
 }
 
