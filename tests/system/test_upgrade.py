@@ -482,6 +482,7 @@ def test_what_is_handed_over_and_that_nothing_changes_meanwhile(agent, tenant, t
                 with pytest.raises(subprocess.TimeoutExpired):
                     asking.wait(0.3)
             assert asking.wait(PATIENCE) == 0
+            wait_for("its end", lambda: host.event("upgrade-failed"))
         assert set(origins(host)) == {NETWORK, extra}
         goes_on(host, tenant, "the new daemon was killed")
 
