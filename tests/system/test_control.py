@@ -358,7 +358,7 @@ def request(kind, body=b""):
 
 
 request.size = 0
-LIST, HEALTH, DRAIN, LEASE = 3, 6, 7, 9
+LIST, HEALTH, DRAIN, LEASE, UPGRADE = 3, 6, 7, 9, 10
 
 
 def raw(host):
@@ -408,7 +408,7 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
             dice = (dice * 6364136223846793005 + 1442695040888963407) % 2**64
             packet = bytearray(seeds[i % len(seeds)])
             packet[(dice >> 33) % len(packet)] ^= 1 << (dice >> 20) % 8
-            if packet[2] == DRAIN:  # it would be obeyed
+            if packet[2] in (DRAIN, UPGRADE):  # they would be obeyed
                 packet[2] = 200
             if i % 5 == 0:
                 packet[2] = 200
