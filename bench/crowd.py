@@ -4,6 +4,7 @@ Namespaces and the daemon are made as the system tests make them (tests/system/h
 whatever is left over goes with the bench.
 """
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -33,6 +34,7 @@ CONTROL = "/run/metaward/control"  # where the drop-in looks for the daemon
 ADDRESS = "169.254.169.254"
 ADDED = 50
 DEATHS = 7  # of each kind
+UPGRADES = 3
 LISTENERS = 10000
 MB = 1e6 / 1024  # kB
 
@@ -226,6 +228,36 @@ def deaths(agent, crowd, count):
         yield target("  the same: service is back, median, ms", statistics.median(back), 50)
 
 
+def has_ended(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def upgrades(agent, crowd, count):
+    """Have the daemon taken over from while guests ask, several times in a row."""
+    files = dict(list(crowd.files().items())[:count])
+    took = []
+    with running(agent, files) as (host, _):
+        with Guests(crowd, 0) as guests:
+            for _ in range(UPGRADES):
+                time.sleep(0.2)  # of load
+                began = time.monotonic()
+                shown = json.loads(daemon.ctl(host, "--json", "upgrade"))
+                took.append((time.monotonic() - began) * 1e3)
+            time.sleep(0.2)
+        os.kill(shown["pid"], signal.SIGTERM)
+        while not has_ended(shown["pid"]):
+            time.sleep(0.01)
+    say("%d networks upgraded in %s ms, %d requests meanwhile" % (count, " ".join("%.0f" % ms for ms in took), len(guests.asked)))
+    yield target("%d networks upgraded under load, %d times: connections refused" % (count, UPGRADES),
+                 sum(wrong == "refused" for _, _, wrong in guests.asked), 0)
+    yield target("  the same: requests lost", sum(wrong == "lost" for _, _, wrong in guests.asked), 0)
+    yield beside("  the same: until the new one answers, median, ms", statistics.median(took))
+
+
 def listeners(agent, directory, binaries, rounds, seconds):
     """CPU per request with so many listeners, by that with one; all in one namespace, one of them is asked."""
     work = Work("listeners", "")
@@ -266,7 +298,8 @@ def measure(agent, directory, binaries, quick):
         found += [target("%d networks, shared: from exec until all are served, s" % count, start, 5),
                   beside("%d networks, network: the same, s" % count, start_apart),
                   target("adding a network to them: the daemon's answer, median, ms", statistics.median(added), 1),
-                  *deaths(agent, crowd, min(count, 20))]
+                  *deaths(agent, crowd, min(count, 20)),
+                  *upgrades(agent, crowd, count)]
     if not quick:
         found.append(listeners(agent, directory, binaries, 25, 0.3))
     say("took %.0f s" % (time.monotonic() - began))

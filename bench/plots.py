@@ -21,11 +21,12 @@ def block(name, rows):
 
 
 def bars(path, title, label, works, order, value, scale=""):
-    """Groups of bars: one group a work, one bar a subject. `works`: pairs of a short title and a work."""
+    """Groups of bars: one group a work, one bar a subject. `works`: pairs of a short title, with | between lines, and a work."""
     titles = {name: work["subjects"][name]["title"] for _, work in works for name in work["subjects"]}
     names = [name for name in order if name in titles]
-    rows = [[short, *(value(work["subjects"].get(name)) for name in names)] for short, work in works]
-    plots = ", ".join("$data using %d:xtic(1) title '%s' linecolor rgb '%s'" % (i + 2, titles[name], COLOURS[name])
+    rows = [[value(work["subjects"].get(name)) for name in names] for _, work in works]
+    shorts = ", ".join('"%s" %d' % (short.replace("|", "\\n"), i) for i, (short, _) in enumerate(works))
+    plots = ", ".join("$data using %d title '%s' linecolor rgb '%s'" % (i + 1, titles[name], COLOURS[name])
                       for i, name in enumerate(names))
     gnuplot(path, block("data", rows) + """
 set title '%s'
@@ -34,13 +35,16 @@ set style data histogram
 set style histogram clustered gap 1
 set style fill solid noborder
 set grid ytics
-set xtics scale 0
+set xtics scale 0 (%s)
+set xrange [-0.6:%d.6]
+set format y '%%.10g'
+set bmargin 3
 set key outside right top
 set datafile missing 'NaN'
 set yrange [%s:*]
 %s
 plot %s
-""" % (title, label, "1" if "log" in scale else "0", scale, plots))
+""" % (title, label, shorts, len(works) - 1, "50" if "log" in scale else "0", scale, plots), WIDE)
 
 
 def number(value):
@@ -70,9 +74,9 @@ set ylabel 'microseconds'
 set logscale xy
 set xtics ('50' 2, '90' 10, '99' 100, '99.9' 1000, '99.99' 10000)
 set grid
-set key left top
+set key outside right top
 plot %s
-""" % (work["title"], work["rate"], ", ".join(plots)))
+""" % (work["title"], work["rate"], ", ".join(plots)), WIDE)
 
 
 def over(points, value, law=None):
@@ -99,7 +103,7 @@ def side_by_side(path, *plots):
     script = """set multiplot layout 1,%d margins 0.06,0.73,0.14,0.90 spacing 0.07
 set logscale x
 set grid
-set format x '%%g'
+set format '%%.0f'
 set key at screen 0.995,0.90 right top
 """ % len(plots)
     for title, x, y, settings, made in plots:
@@ -133,13 +137,14 @@ def draw(results, directory, order):
         return [(title, works[name]) for name, title in names.items() if name in works]
 
     without_python = [name for name in order if name != "python"]
-    cpu = chosen(keep="keep-alive", close="one a connection", keep_log="keep-alive, logging", close_log="one a connection, logging")
+    cpu = chosen(keep="keep-alive", close="one a connection", keep_log="keep-alive,|with logging",
+                 close_log="one a connection,|with logging", reuse="agent's connection|kept")
     if cpu:
         bars(os.path.join(directory, "cpu.svg"), "CPU per request", "microseconds", cpu, without_python,
              lambda s: number(s and figures.median(s, "closed", "cpu_us")))
     if "keep" in works:
         latencies(os.path.join(directory, "latency.svg"), works["keep"], order)
-    weights = chosen(keep="16 guests", held="1000 idle connections", networks_100="100 networks")
+    weights = chosen(keep="16 guests", held="1000 idle|connections", networks_100="100 networks", networks_1000="1000 networks")
     if weights:
         bars(os.path.join(directory, "memory.svg"), "Private memory under load", "kB, logarithmic", weights, order,
              lambda s: number(s and s["loaded"]["kb"]), "set logscale y")

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define LOOK_MS    20 /* the daemon answers 50 times a second */
-#define MOST_LOOKS 6000
+#define MOST_LOOKS 18000
 #define LOST_MOST  100 /* looks in a row without an answer */
 
 static void take(const struct control_reply *reply, void *context)

@@ -12,6 +12,7 @@
 #include "ipc/steps.h"
 #include "ipc/text.h"
 #include "policy/heir.h"
+#include "policy/power.h"
 #include "priv/host/control.h"
 #include "priv/host/host.h"
 #include "priv/host/networks.h"
@@ -22,8 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_MS 60000 /* for all of it: a successor that takes longer hangs */
-#define AT_ONCE 64    /* records, before others have their turn */
+#define READY_MOST_MS   30000  /* for its configuration: a successor that takes longer hangs */
+#define SERVING_MOST_MS 300000 /* for thousands of workers, on a busy host */
+#define AT_ONCE         64     /* records, before others have their turn */
 
 static const char no_heir[] = "the process that starts the new daemon has ended";
 
@@ -50,7 +52,14 @@ static struct {
 
 int upgrade_prepare(const char *file, const struct host_config *config)
 {
-    char *const arguments[] = {"metawardd", "--config", (char *)(uintptr_t)file, "--take-over", NULL};
+    const char *launcher = power_path();
+    char *const arguments[] = {"metawardd",
+                               "--config",
+                               (char *)(uintptr_t)file,
+                               "--take-over",
+                               launcher != NULL ? "--launcher" : NULL,
+                               (char *)(uintptr_t)launcher,
+                               NULL};
     self.config = config;
     self.heir = heir_begin(arguments);
     return self.heir >= 0 ? 0 : report_failed(STEP_SUCCESSOR, errno, "the process for it");
@@ -243,6 +252,7 @@ static bool hear(void)
     }
     self.phase = HANDOVER_GIVING;
     control_hold(true);
+    loop_timer(&self.timer, clock_now() + SERVING_MOST_MS);
     return loop_watch(&self.handover_watch, self.handover, EPOLLIN | EPOLLOUT);
 }
 
@@ -279,7 +289,7 @@ bool upgrade_begin(const char **why)
     self.next = 0;
     self.greeted = false;
     self.error[0] = '\0';
-    loop_timer(&self.timer, clock_now() + MOST_MS);
+    loop_timer(&self.timer, clock_now() + READY_MOST_MS);
     report_event("event=upgrade-begun");
     return true;
 }

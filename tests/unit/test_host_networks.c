@@ -293,6 +293,52 @@ static void a_drained_network_closes_its_listeners_alone(void **state)
     forget(place);
 }
 
+static void another_daemons_network_goes_on_as_it_was(void **state)
+{
+    struct network_spec three = spec(1, 3), other = spec(2, 1);
+    struct handover record;
+    int fds[HANDOVER_DESCRIPTORS_MAX];
+    (void)state;
+    handover_begin(&record, HANDOVER_NETWORK);
+    record.body.spec = three;
+    strcpy(record.file, "one.conf");
+    record.listeners = 5; /* the second one was not there */
+    record.with = HANDOVER_WITH_NETNS;
+    record.device = 3;
+    record.inode = 7;
+    for (unsigned i = 0; i < 3; i++)
+        assert_true((fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
+    bound = false;
+    uint32_t place = networks_adopt(&record, fds);
+    const struct host_network *network = networks_at(place);
+    assert_int_equal(network->listeners[0].fd, fds[0]);
+    assert_int_equal(network->listeners[1].fd, -1);
+    assert_int_equal(network->listeners[2].fd, fds[1]);
+    assert_int_equal(network->netns, fds[2]);
+    assert_int_equal(network->inode, 7);
+    assert_int_equal(network->state, NETWORK_WAITING);
+    assert_string_equal(network->file, "one.conf");
+    assert_int_equal(networks_adopt(&record, fds), NETWORKS_NONE); /* there is one with this id */
+    bound = true;
+    tell(place);
+    assert_int_equal(heard().type, MSG_NETWORK);
+    assert_int_equal(heard().type, MSG_LISTENER);
+    assert_int_equal(heard().type, MSG_LISTENER);
+    assert_int_equal(heard().type, MSG_NONE);
+    networks_loading(); /* its file is gone */
+    assert_int_equal(networks_loaded(), 1);
+    assert_int_equal(networks_find(three.network.uuid), NETWORKS_NONE);
+    record.body.spec = other;
+    record.listeners = 0;
+    record.with = 0;
+    record.state = NETWORK_DRAINING;
+    bound = false;
+    place = networks_adopt(&record, fds);
+    bound = true;
+    assert_int_equal(networks_at(place)->state, NETWORK_DRAINING);
+    forget(place);
+}
+
 static void files_that_are_gone_take_their_networks_with_them(void **state)
 {
     struct network_spec one = spec(1, 1), two = spec(2, 1), three = spec(3, 1);
@@ -374,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_change_touches_only_what_differs),
         cmocka_unit_test(a_worker_that_takes_no_more_is_told_the_rest_later),
         cmocka_unit_test(a_drained_network_closes_its_listeners_alone),
+        cmocka_unit_test(another_daemons_network_goes_on_as_it_was),
         cmocka_unit_test(files_that_are_gone_take_their_networks_with_them),
         cmocka_unit_test(a_descriptor_that_is_not_wanted_is_closed),
         cmocka_unit_test(a_descriptor_in_whose_place_comes_a_name_is_closed),
