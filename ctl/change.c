@@ -3,8 +3,8 @@
  *
  * `add` takes its network apart with the daemon's own table of options (ipc/config.h), so a value that the
  * command line of metawardd takes is taken here, and nothing else is. The namespace is opened here, with the
- * caller's rights, and handed over as a descriptor; where it has a name below /run/netns the daemon is told
- * the name too, and follows what becomes of it.
+ * caller's rights; where it has a name below /run/netns the daemon is told the name, and follows what becomes
+ * of it. Another one is handed over as a descriptor, which the daemon takes from root alone.
  */
 #include "ctl/ctl.h"
 
@@ -97,12 +97,17 @@ int verb_add(struct ctl *ctl, int argc, char **argv)
     spec->listener_count = config.listener_count;
     memcpy(spec->listeners, config.listeners, config.listener_count * sizeof(config.listeners[0]));
     int fd = open_namespace(netns, spec);
-    if (fd < 0 && (errno != ENOENT || spec->netns[0] == '\0')) {
+    bool named = spec->netns[0] != '\0';
+    if (!named && geteuid() != 0) {
+        (void)fprintf(stderr, "metawardctl: only root may hand over a namespace: name one below " NAMES "\n");
+        return CTL_REFUSED;
+    }
+    if (fd < 0 && (errno != ENOENT || !named)) {
         (void)fprintf(stderr, "metawardctl: cannot open the network namespace %s: %s\n", netns,
                       errno_name(errno));
         return CTL_REFUSED;
     }
-    int status = ctl_ask(ctl, &request, fd, NULL, NULL);
+    int status = ctl_ask(ctl, &request, named ? -1 : fd, NULL, NULL);
     if (fd >= 0)
         close(fd);
     return status == CTL_OK ? report_done(ctl, "added", spec->network.uuid) : status;

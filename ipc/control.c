@@ -140,6 +140,17 @@ enum channel_result control_send(int fd, const struct control_request *request, 
     return packet_send(fd, request, sizeof(*request), &netns, count);
 }
 
+enum channel_result control_receive_alone(int fd, struct control_request *request)
+{
+    bool cut;
+    ssize_t length = packet_receive_alone(fd, request, sizeof(*request), &cut);
+    if (length < 0)
+        return packet_failed();
+    if (length == sizeof(*request) && !cut && control_request_valid(request, 0))
+        return CHANNEL_OK;
+    return length == 0 ? CHANNEL_CLOSED : packet_bad();
+}
+
 enum channel_result control_receive(int fd, struct control_request *request, int *netns)
 {
     struct packet_beside beside;

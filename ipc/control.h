@@ -176,6 +176,9 @@ enum channel_result control_send(int fd, const struct control_request *request, 
  */
 enum channel_result control_receive(int fd, struct control_request *request, int *netns);
 
+/** The same from a peer that may hand over nothing: with a descriptor beside it, no request is valid. */
+enum channel_result control_receive_alone(int fd, struct control_request *request);
+
 /** Send a reply; does not wait. */
 enum channel_result control_reply_send(int fd, const struct control_reply *reply);
 

@@ -4,6 +4,7 @@
 #include "ipc/control_peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -43,32 +44,30 @@ static bool bind_anew(int fd, const struct sockaddr_un *address)
 }
 
 /* Who is in a group may give it a file of their own: so nobody needs CAP_CHOWN for this. */
-static bool give_to_group(const char *path, gid_t group)
+bool control_give(int file, gid_t group)
 {
+    struct stat st;
     gid_t own = getegid();
-    if (setegid(group) != 0)
+    if (fstat(file, &st) != 0)
         return false;
-    bool given = chown(path, 0, group) == 0;
+    errno = EPERM;
+    if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 || setegid(group) != 0)
+        return false;
+    bool given = fchownat(file, "", (uid_t)-1, group, AT_EMPTY_PATH) == 0;
     return setegid(own) == 0 && given;
 }
 
-bool control_entitle(const char *path, gid_t group)
-{
-    return give_to_group(path, group == CONTROL_NO_GROUP ? 0 : group) &&
-           chmod(path, group == CONTROL_NO_GROUP ? 0600 : 0660) == 0;
-}
-
-int control_listen(const char *path, gid_t group)
+int control_listen(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, KIND, 0);
     if (fd < 0)
         return -1;
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-    mode_t mask = umask(0177); /* nobody else connects before the group is right */
+    mode_t mask = umask(0177); /* nobody but root connects before the group is right */
     bool bound = bind_anew(fd, &address);
     umask(mask);
-    if (bound && control_entitle(path, group) && listen(fd, BACKLOG) == 0)
+    if (bound && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;
     close(fd);

@@ -20,20 +20,24 @@ struct control_who {
 };
 
 /**
- * Make the socket and listen: close-on-exec, non-blocking, mode 0660, of root and the group.
+ * Make the socket and listen: close-on-exec, non-blocking, mode 0600, so for root alone at first.
  *
  * What a daemon that is no more has left at the path is removed; the directory must be there. It is not
  * removed at the end: whoever finds it then is refused by the kernel, as if it were absent.
  *
  * @param path  absolute, shorter than SETTINGS_PATH_SIZE
- * @param group CONTROL_NO_GROUP: only root may connect
  * @return a descriptor; -1 with errno set: EADDRINUSE where another daemon listens there, EEXIST where
  * something else is in its place
  */
-int control_listen(const char *path, gid_t group);
+int control_listen(const char *path);
 
-/** Give the socket at a path to the group, and mode 0660; or to root alone. @return false with errno set */
-bool control_entitle(const char *path, gid_t group);
+/**
+ * Give a socket's file to a group; its mode is the caller's business. Takes CAP_SETGID.
+ *
+ * @param file O_PATH descriptor of a UNIX socket of the caller's that has one name
+ * @return false with errno set (EPERM: it is none)
+ */
+bool control_give(int file, gid_t group);
 
 /** Ask the kernel who is connected. @return false with errno set */
 bool control_judge(int fd, gid_t group, struct control_who *who);

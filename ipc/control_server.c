@@ -204,7 +204,10 @@ static void on_client(struct watch *watch, uint32_t events)
     if (client->answering && !answer(client))
         return;
     for (unsigned i = 0; i < AT_ONCE; i++) {
-        enum channel_result result = control_receive(client->fd, &client->request, &netns);
+        netns = -1;
+        enum channel_result result = client->who.peer == CONTROL_BY_ROOT
+                                         ? control_receive(client->fd, &client->request, &netns)
+                                         : control_receive_alone(client->fd, &client->request);
         if (result == CHANNEL_AGAIN)
             return;
         if (result != CHANNEL_OK) {

@@ -88,9 +88,7 @@ void message_begin(struct message *message, enum message_type type)
     message->type = (uint16_t)type;
 }
 
-/* A status as wait4() gives it without WUNTRACED: an exit status in bits 8 to 15, or a signal and the core
- * bit. */
-static bool is_end_of_process(int32_t status)
+bool message_end_of_process(int32_t status)
 {
     int signal = status & 0x7F;
 
@@ -99,22 +97,10 @@ static bool is_end_of_process(int32_t status)
     return signal <= SIGNAL_MOST && (status & ~0xFF) == 0;
 }
 
-static bool is_step(int32_t number)
-{
-    switch (number) {
-#define STEP(id, status, what, advice) case id:
-        METAWARD_STEPS(STEP)
-#undef STEP
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool status_valid(int32_t status, unsigned uses)
 {
     if (uses & USES_EXITED)
-        return is_end_of_process(status);
+        return message_end_of_process(status);
     if (uses & USES_ERRNO)
         return status >= 0 && status <= ERRNO_MOST;
     return status == 0;
@@ -163,7 +149,7 @@ bool message_valid(const struct message *message, unsigned descriptors)
         return false;
     if (message->slot >= slots(uses) || message->network >= (uses & USES_NUMBER ? MESSAGE_NETWORKS : 1))
         return false;
-    if (uses & USES_STEP ? !is_step(message->step) : message->step != 0)
+    if (uses & USES_STEP ? !step_known(message->step) : message->step != 0)
         return false;
     return status_valid(message->status, uses) && body_valid(message, uses);
 }

@@ -109,6 +109,12 @@ bool message_valid(const struct message *message, unsigned descriptors);
 /** May a message of this type arrive in this phase (exactly one bit of enum message_phase)? */
 bool message_allowed(uint16_t type, uint32_t phase);
 
+/**
+ * Can this be the status of a process that ended, as wait4() gives it without WUNTRACED: an exit status in
+ * bits 8 to 15, or a signal and the core bit?
+ */
+bool message_end_of_process(int32_t status);
+
 /** A message of one type with everything else zero. */
 void message_begin(struct message *message, enum message_type type);
 

@@ -17,9 +17,17 @@
 #define HELP_WIDTH  79
 #define HELP_INDENT 6
 
-enum { OPTION_HELP = 1, OPTION_VERSION, OPTION_POLICY, OPTION_CONFIG, OPTION_CHECK, OPTION_TAKE_OVER };
+enum {
+    OPTION_HELP = 1,
+    OPTION_VERSION,
+    OPTION_POLICY,
+    OPTION_CONFIG,
+    OPTION_LAUNCHER,
+    OPTION_CHECK,
+    OPTION_TAKE_OVER
+};
 
-static struct option options[2 * KEYS_MAX + 8];
+static struct option options[2 * KEYS_MAX + 9];
 
 static void fill_options(void)
 {
@@ -28,6 +36,7 @@ static void fill_options(void)
                                            {"print-policy", optional_argument, NULL, OPTION_POLICY},
                                            {"print_policy", optional_argument, NULL, OPTION_POLICY},
                                            {"config", required_argument, NULL, OPTION_CONFIG},
+                                           {"launcher", required_argument, NULL, OPTION_LAUNCHER},
                                            {"check", no_argument, NULL, OPTION_CHECK},
                                            {"take-over", no_argument, NULL, OPTION_TAKE_OVER}};
     static char names[2 * KEYS_MAX][CONFIG_KEY_SIZE];
@@ -75,6 +84,8 @@ static void print_help(void)
             print_option(name, key->argument != NULL ? key->argument : "", key->help);
     }
     print_option("config", "FILE", "Serve all networks of a host, as this file and those that it names say.");
+    print_option("launcher", "SOCKET",
+                 "With --config: have processes started by the launcher there, and need less power.");
     print_option("check", "", "With --config: read all files, say what is wrong in them, then exit.");
     print_option("print-policy[=json]", "", "Print what each process may do, and why, then exit.");
     print_option("version", "", "Print the version, then exit.");
@@ -106,29 +117,36 @@ static enum options_result other_option(int value)
     return fflush(stdout) == 0 ? OPTIONS_DONE : bad("standard output", "can't be written");
 }
 
-/* --config, --check and --take-over, each at most once. @return what is wrong, or NULL */
+/* --config, --launcher, --check and --take-over, each at most once. @return what is wrong, or NULL */
 static const char *host_option(int value, struct options_host *host)
 {
     bool *flag = value == OPTION_CHECK ? &host->check : &host->take_over;
-    if (value == OPTION_CONFIG ? host->file != NULL : *flag)
+    const char **path = value == OPTION_CONFIG ? &host->file : &host->launcher;
+    bool takes_path = value == OPTION_CONFIG || value == OPTION_LAUNCHER;
+    if (takes_path ? *path != NULL : *flag)
         return "given twice";
-    if (value != OPTION_CONFIG) {
+    if (!takes_path) {
         *flag = true;
         return NULL;
     }
-    host->file = optarg;
-    return text_is_path(optarg, CONFIG_PATH_SIZE - 1) ? NULL : "not the absolute path of a file";
+    *path = optarg;
+    return text_is_path(optarg, (value == OPTION_CONFIG ? CONFIG_PATH_SIZE : SETTINGS_PATH_SIZE) - 1)
+               ? NULL
+               : "not the absolute path of a file";
 }
 
 /* Behind the last option of a host daemon's command line. */
 static enum options_result finish_host(const struct config *config, const struct options_host *host)
 {
     if (host->file == NULL)
-        return bad(host->check ? "--check" : "--take-over", "needs --config");
+        return bad(host->check       ? "--check"
+                   : host->take_over ? "--take-over"
+                                     : "--launcher",
+                   "needs --config");
     if (host->check && host->take_over)
         return bad("--take-over", "is not to be checked");
     if (config->given != 0)
-        return bad("--config", "stands alone or with --check; all other keys are the file's");
+        return bad("--config", "stands alone or with --check or --launcher; all other keys are the file's");
     return OPTIONS_HOST;
 }
 
@@ -159,7 +177,7 @@ enum options_result options_read(int argc, char **argv, struct config *config, s
     }
     if (good && optind < argc)
         return bad(argv[optind], "not an option");
-    if (good && (host->file != NULL || host->check || host->take_over))
+    if (good && (host->file != NULL || host->launcher != NULL || host->check || host->take_over))
         return finish_host(config, host);
     if (good && config_finish(config, error))
         return OPTIONS_RUN;

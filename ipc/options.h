@@ -8,9 +8,10 @@
 
 /* The host daemon's command line. */
 struct options_host {
-    const char *file; /* --config: of argv */
-    bool check;       /* --check */
-    bool take_over;   /* --take-over: standard input is a daemon's end of a handover (handover.h) */
+    const char *file;     /* --config: of argv */
+    bool check;           /* --check */
+    const char *launcher; /* --launcher: of argv; NULL: none */
+    bool take_over;       /* --take-over: standard input is a daemon's end of a handover (handover.h) */
 };
 
 enum options_result {

@@ -90,10 +90,24 @@ static void look_beside(struct cmsghdr *part, struct packet_beside *beside)
 }
 
 /*
+ * One packet, and what is beside it as far as there is room.
+ *
  * A peer that closes with messages of ours unread leaves ECONNRESET behind, and the kernel tells that before
  * it hands out what the peer sent. Telling clears it: the next call gets the peer's last words (a MSG_FAILED,
  * say) or the end of file.
  */
+static ssize_t receive(int fd, struct msghdr *header, void *room, size_t size)
+{
+    ssize_t length;
+
+    do {
+        header->msg_control = room;
+        header->msg_controllen = size;
+        length = recvmsg(fd, header, RECEIVE_FLAGS);
+    } while (length < 0 && (errno == EINTR || errno == ECONNRESET));
+    return length;
+}
+
 ssize_t packet_receive(int fd, void *bytes, size_t size, struct packet_beside *beside)
 {
     union {
@@ -102,18 +116,22 @@ ssize_t packet_receive(int fd, void *bytes, size_t size, struct packet_beside *b
     } control;
     struct iovec piece = {.iov_base = bytes, .iov_len = size};
     struct msghdr header = {.msg_iov = &piece, .msg_iovlen = 1};
-    ssize_t length;
-
-    do {
-        header.msg_control = control.bytes;
-        header.msg_controllen = sizeof(control.bytes);
-        length = recvmsg(fd, &header, RECEIVE_FLAGS);
-    } while (length < 0 && (errno == EINTR || errno == ECONNRESET));
+    ssize_t length = receive(fd, &header, control.bytes, sizeof(control.bytes));
     if (length < 0)
         return length;
     *beside = (struct packet_beside){.odd = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0};
     for (struct cmsghdr *part = CMSG_FIRSTHDR(&header); part != NULL; part = CMSG_NXTHDR(&header, part))
         look_beside(part, beside);
+    return length;
+}
+
+ssize_t packet_receive_alone(int fd, void *bytes, size_t size, bool *cut)
+{
+    struct iovec piece = {.iov_base = bytes, .iov_len = size};
+    struct msghdr header = {.msg_iov = &piece, .msg_iovlen = 1};
+    ssize_t length = receive(fd, &header, NULL, 0);
+
+    *cut = length >= 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     return length;
 }
 

@@ -57,6 +57,15 @@ enum channel_result packet_send(int fd, const void *bytes, size_t length, const 
  */
 ssize_t packet_receive(int fd, void *bytes, size_t size, struct packet_beside *beside);
 
+/**
+ * Receive one packet of somebody whose descriptors are not wanted. The kernel lets go of them itself, and so
+ * nothing waits: closing one can take as long as whoever serves its file likes.
+ *
+ * @param cut was the packet longer, or was there something beside it?
+ * @return as packet_receive()
+ */
+ssize_t packet_receive_alone(int fd, void *bytes, size_t size, bool *cut);
+
 /** Close the descriptors that came beside a packet. */
 void packet_refuse(const struct packet_beside *beside);
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct {
+static const struct step_text {
     int status;
     const char *what;
     const char *advice;
@@ -16,22 +16,31 @@ static const struct {
 #undef STEP
 };
 
-const char *step_what(int number)
+/* @return NULL where there is no such step */
+static const struct step_text *find(int number)
 {
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i].status == number)
-            return steps[i].what;
+            return &steps[i];
     }
-    return "do something unknown";
+    return NULL;
+}
+
+bool step_known(int number)
+{
+    return find(number) != NULL;
+}
+
+const char *step_what(int number)
+{
+    const struct step_text *step = find(number);
+    return step != NULL ? step->what : "do something unknown";
 }
 
 const char *step_advice(int number)
 {
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (steps[i].status == number)
-            return steps[i].advice;
-    }
-    return "report this as a bug";
+    const struct step_text *step = find(number);
+    return step != NULL ? step->advice : "report this as a bug";
 }
 
 const char *errno_name(int number)

@@ -11,6 +11,8 @@
 #ifndef METAWARD_IPC_STEPS_H
 #define METAWARD_IPC_STEPS_H
 
+#include <stdbool.h>
+
 /* STEP(identifier, exit status, what failed, what to do) */
 #define METAWARD_STEPS(STEP)                                                                                 \
     STEP(STEP_USAGE, 2, "read the command line", "see metawardd --help")                                     \
@@ -65,13 +67,20 @@
     STEP(STEP_SUCCESSOR, 48, "execute the installed program for an upgrade",                                 \
          "install metaward so that root owns every part of that path and nobody else may write to it")       \
     STEP(STEP_TAKE_OVER, 49, "take over from the daemon that runs",                                          \
-         "use metawardctl upgrade; what runs goes on as it was")
+         "use metawardctl upgrade; what runs goes on as it was")                                             \
+    STEP(STEP_LAUNCHER, 50, "have the launcher do it",                                                       \
+         "start metaward-launcher.socket and look at its service's log, or leave out --launcher")            \
+    STEP(STEP_LAUNCHER_DIED, 51, "keep the launcher running",                                                \
+         "look at its service's log and at the kernel's, then start again")
 
 enum step {
 #define STEP(id, status, what, advice) id = (status),
     METAWARD_STEPS(STEP)
 #undef STEP
 };
+
+/** Is it the exit status of a step? */
+bool step_known(int number);
 
 /**
  * What a step does, as the second half of "cannot ...".

@@ -196,8 +196,19 @@ int confine_helper(void)
     return 0;
 }
 
+int confine_launcher(uid_t uid, gid_t gid)
+{
+    if (!shed_capabilities())
+        return STEP_CAPABILITIES;
+    if (!take_ids(uid, gid))
+        return STEP_IDS;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !confine_not_dumpable())
+        return STEP_NO_NEW_PRIVS;
+    return 0;
+}
+
 /* For good: nothing is inheritable or ambient, nothing in the bounding set, and no way to change that. */
-static int keep_only(const int *capabilities, size_t count)
+static int drop_others(const int *capabilities, size_t count)
 {
     if (setgroups(0, NULL) != 0)
         return STEP_IDS;
@@ -209,6 +220,43 @@ static int keep_only(const int *capabilities, size_t count)
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || capng_lock() != 0 ||
         capng_apply(CAPNG_SELECT_ALL) != 0)
         return STEP_CAPABILITIES;
+    return 0;
+}
+
+static bool is_among(int capability, const int *capabilities, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (capabilities[i] == capability)
+            return true;
+    }
+    return false;
+}
+
+/* Were we started with these capabilities alone? Then there is none to give up, and no power to do so. */
+static bool has_only(const int *capabilities, size_t count)
+{
+    static const capng_type_t passed_on[] = {CAPNG_INHERITABLE, CAPNG_AMBIENT};
+    if (getgroups(0, NULL) != 0 || capng_get_caps_process() != 0)
+        return false;
+    for (int i = 0; i <= CAP_LAST_CAP; i++) {
+        bool kept = is_among(i, capabilities, count);
+        if (capng_have_capability(CAPNG_EFFECTIVE, (unsigned)i) != kept ||
+            capng_have_capability(CAPNG_PERMITTED, (unsigned)i) != kept ||
+            capng_have_capability(CAPNG_BOUNDING_SET, (unsigned)i) > kept)
+            return false;
+        for (size_t set = 0; set < sizeof(passed_on) / sizeof(passed_on[0]); set++) {
+            if (capng_have_capability(passed_on[set], (unsigned)i))
+                return false;
+        }
+    }
+    return true;
+}
+
+static int keep_only(const int *capabilities, size_t count)
+{
+    int step = has_only(capabilities, count) ? 0 : drop_others(capabilities, count);
+    if (step != 0)
+        return step;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !confine_not_dumpable())
         return STEP_NO_NEW_PRIVS;
     return 0;

@@ -13,7 +13,8 @@
  *     capabilities   bounding and ambient sets empty, securebits locked
  *     user           group, supplementary groups (none), user; no way back, and that is tried
  *     no_new_privs   nothing that is executed can give power again
- *     parent death   SIGKILL when the parent ends, however it ends
+ *     parent death   SIGKILL when the parent ends, where the kernel lets it: from one that has given up its
+ *                    power no signal goes to another user. The nursery ends at its channel's end all the same
  *     descriptors    exactly those that are named
  *     exec           execveat() on a descriptor, with an empty environment: the nursery
  *     filter         the nursery's
@@ -86,6 +87,14 @@ int confine_helper(void);
  * @return as above
  */
 int confine_parent(void);
+
+/**
+ * The launcher's: no capability in any set, not dumpable, and its nursery's user and group. For the kernel
+ * asks whether a parent may send the signal that its death is to send: without power, only to its own user.
+ *
+ * @return as above
+ */
+int confine_launcher(uid_t uid, gid_t gid);
 
 /**
  * The host daemon's: as confine_parent(), but for two capabilities that stay permitted and effective, and go

@@ -6,7 +6,7 @@
 #include "ipc/clock.h"
 #include "ipc/report.h"
 #include "ipc/steps.h"
-#include "policy/reader_process.h"
+#include "policy/power.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -44,11 +44,11 @@ int host_files_run(struct host_files *files)
     while (progress == HOST_FILES_READER) {
         struct reader_process reader;
         int status;
-        int step = reader_start(-1, &reader);
+        int step = power_reader_start(&reader);
         if (step != 0)
             return step;
         progress = drive(files, reader.channel);
-        step = reader_end(&reader, &status);
+        step = power_reader_end(&reader, &status);
         if (step != 0)
             return step;
         if (WIFEXITED(status) && WEXITSTATUS(status) != 0)

@@ -1,5 +1,6 @@
 /*
- * Reading the host daemon's files before there is a loop: everything waits, and readers are our own children.
+ * Reading the host daemon's files before there is a loop: everything waits, and readers are our own children,
+ * or the launcher's (power.h).
  */
 #ifndef METAWARD_POLICY_HOST_LOAD_H
 #define METAWARD_POLICY_HOST_LOAD_H
@@ -7,7 +8,7 @@
 #include "policy/host_files.h"
 
 /**
- * Go through all files with readers of our own.
+ * Go through all files.
  *
  * @param files begun, host_files_begin() or host_files_begin_networks()
  * @return 0 where each file was delivered, whatever is in it; or the step that failed, reported

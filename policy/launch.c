@@ -37,8 +37,8 @@ static int child(struct confinement *confinement, const char *role, const char *
     return step;
 }
 
-static pid_t launch(struct confinement *confinement, unsigned long namespaces, const char *role,
-                    const char *name)
+static pid_t clone_child(struct confinement *confinement, unsigned long namespaces, const char *role,
+                         const char *name)
 {
     confinement->root = confine_tree(confinement->directory);
     if (confinement->root < 0)
@@ -53,18 +53,36 @@ static pid_t launch(struct confinement *confinement, unsigned long namespaces, c
     return (pid_t)pid;
 }
 
-pid_t launch_nursery(struct confinement *confinement, const char *name)
+static pid_t launch(struct confinement *confinement, unsigned long namespaces, const char *role,
+                    const char *name, int *channel)
+{
+    int ends[2];
+    if (!channel_pair(ends))
+        return -1;
+    confinement->channel = ends[1];
+    pid_t pid = clone_child(confinement, namespaces, role, name);
+    int error = errno;
+    close(ends[1]);
+    if (pid > 0)
+        *channel = ends[0];
+    else
+        close(ends[0]);
+    errno = error;
+    return pid;
+}
+
+pid_t launch_nursery(struct confinement *confinement, const char *name, int *channel)
 {
     static const char *const roles[2][2] = {{"nursery", "nursery-host"},
                                             {"nursery-dialed", "nursery-reload"}};
     return launch(confinement, confine_namespaces,
-                  roles[confinement->directory < 0][confinement->reader != 0], name);
+                  roles[confinement->directory < 0][confinement->reader != 0], name, channel);
 }
 
-pid_t launch_dialer(struct confinement *confinement, const char *name)
+pid_t launch_dialer(struct confinement *confinement, const char *name, int *channel)
 {
     confinement->reader = 0;
-    return launch(confinement, confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer", name);
+    return launch(confinement, confine_namespaces & ~(unsigned long)CLONE_NEWNET, "dialer", name, channel);
 }
 
 const char *launch_confirm(pid_t nursery, const struct facts *facts)

@@ -12,15 +12,17 @@
  * Clone a child into namespaces of its own, confine it and execute the worker's executable in it. A child
  * that fails says so in a MSG_FAILED on its channel, and ends.
  *
- * @param confinement its root is made here; its descriptors stay the caller's. Without the directory of an
- * agent's socket the nursery is that of an agent over TCP; with a reader, that of a host's proxy
+ * @param confinement its root and channel are made here; its descriptors stay the caller's. Without the
+ * directory of an agent's socket the nursery is that of an agent over TCP; with a reader, that of a host's
+ * proxy
  * @param name        what the process list shows of it
+ * @param channel     our end of its channel (ipc/channel.h), the caller's
  * @return its process number, or -1 with errno set
  */
-pid_t launch_nursery(struct confinement *confinement, const char *name);
+pid_t launch_nursery(struct confinement *confinement, const char *name, int *channel);
 
 /** The same for the dialer, which stays in the caller's network namespace. */
-pid_t launch_dialer(struct confinement *confinement, const char *name);
+pid_t launch_dialer(struct confinement *confinement, const char *name, int *channel);
 
 /**
  * Later workers are looked at without power: find out now whether that works, by the nursery, which must be

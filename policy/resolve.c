@@ -150,11 +150,10 @@ static int find_address(struct config *config, struct address *out)
     return 0;
 }
 
-/* The socket itself need not be there yet. */
-static int open_directory(const char *path, int *out)
+int resolve_directory(const char *socket, int *out)
 {
     char directory[SETTINGS_PATH_SIZE];
-    memcpy(directory, path, sizeof(directory));
+    memcpy(directory, socket, sizeof(directory));
     strrchr(directory, '/')[0] = '\0';
     *out = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return *out >= 0 ? 0 : report_failed(STEP_BACKEND_DIRECTORY, errno, directory);
@@ -164,5 +163,5 @@ int resolve_agent(struct config *config, struct agent_place *out)
 {
     *out = (struct agent_place){.directory = -1};
     return settings_dialed(&config->worker) ? find_address(config, &out->address)
-                                            : open_directory(config->backend, &out->directory);
+                                            : resolve_directory(config->backend, &out->directory);
 }

@@ -30,4 +30,13 @@ struct agent_place {
  */
 int resolve_agent(struct config *config, struct agent_place *out);
 
+/**
+ * Open the directory of the agent's socket, which itself need not be there yet.
+ *
+ * @param socket its absolute path, in an array of SETTINGS_PATH_SIZE
+ * @param out    O_PATH, close-on-exec
+ * @return 0 or STEP_BACKEND_DIRECTORY, reported
+ */
+int resolve_directory(const char *socket, int *out);
+
 #endif

@@ -21,6 +21,7 @@
     ROLE(DIALER, dialer)                                                                                     \
     ROLE(PARENT_RELOAD, parent_reload)                                                                       \
     ROLE(NURSERY_RELOAD, nursery_reload)                                                                     \
-    ROLE(NURSERY_HOST, nursery_host)
+    ROLE(NURSERY_HOST, nursery_host)                                                                         \
+    ROLE(LAUNCHER, launcher)
 
 #endif

@@ -20,14 +20,13 @@ struct prepared {
     int listeners[CONFIG_LISTENERS_MAX];
 };
 
-/** What a nursery is confined by; `end` is its end of its channel. */
+/** What a nursery is confined by. */
 static inline struct confinement prepare_confinement(const struct config *config,
-                                                     const struct prepared *prepared, int end)
+                                                     const struct prepared *prepared)
 {
     return (struct confinement){.uid = prepared->account.uid,
                                 .gid = prepared->account.gid,
                                 .descriptors = settings_descriptors(&config->worker),
-                                .channel = end,
                                 .executable = prepared->executable,
                                 .reader = prepared->reader,
                                 .directory = prepared->agent.directory};

@@ -65,6 +65,11 @@ static int on_nursery_message(const struct message *message)
     }
 }
 
+static const char *look(pid_t pid)
+{
+    return facts_surroundings(pid, self.owner.dialer != NULL ? FACTS_WORKER_DIALED : FACTS_WORKER);
+}
+
 static bool hand_over(struct worker *worker)
 {
     struct message message;
@@ -207,23 +212,19 @@ static int turn(void)
 
 static int begin_dialer(void)
 {
-    int ends[2];
-    if (!channel_pair(ends))
-        return report_failed(STEP_CHANNEL, errno, "dialer");
-    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
-    self.dialer_pid = launch_dialer(&confinement, network_word(&self.config->network));
+    int end;
+    struct confinement confinement = prepare_confinement(self.config, self.prepared);
+    self.dialer_pid = launch_dialer(&confinement, network_word(&self.config->network), &end);
     if (self.dialer_pid < 0)
         return report_failed(STEP_START_DIALER, errno, "");
-    close(ends[1]);
-    channel_begin(&self.dialer, ends[0]);
+    channel_begin(&self.dialer, end);
     self.owner.dialer = &self.dialer;
     return switchboard_begin(&self.dialer, &self.prepared->agent.address, &self.facts);
 }
 
 static int begin(void)
 {
-    int ends[2];
-    int filters = facts_filters();
+    int end, filters = facts_filters();
     if (filters < 0)
         return report_failed(STEP_FACTS, errno, "/proc/self/status");
     self.facts =
@@ -231,6 +232,7 @@ static int begin(void)
     self.owner = (struct worker_owner){.nursery = &self.nursery,
                                        .settings = &self.config->worker,
                                        .facts = &self.facts,
+                                       .look = look,
                                        .hand_over = hand_over,
                                        .serving = settle};
     int step = worker_begin(&self.worker, &self.owner, WORKER_SLOT);
@@ -240,14 +242,11 @@ static int begin(void)
         return report_failed(STEP_CHANNEL, errno, "nursery");
     if (settings_dialed(&self.config->worker) && (step = begin_dialer()) != 0)
         return step;
-    if (!channel_pair(ends))
-        return report_failed(STEP_CHANNEL, errno, "nursery");
-    struct confinement confinement = prepare_confinement(self.config, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network));
+    struct confinement confinement = prepare_confinement(self.config, self.prepared);
+    self.nursery_pid = launch_nursery(&confinement, network_word(&self.config->network), &end);
     if (self.nursery_pid < 0)
         return report_failed(STEP_START_NURSERY, errno, "");
-    close(ends[1]);
-    channel_begin(&self.nursery, ends[0]);
+    channel_begin(&self.nursery, end);
     self.nursery_phase = PHASE_PARENT_NURSERY_START;
     self.nursery_due = clock_now() + START_MOST_MS;
     malloc_trim(0);

@@ -141,7 +141,7 @@ static int confirm(struct worker *worker, pid_t pid)
     worker->pid = pid;
     const char *wrong = facts_status(pid, worker->owner->facts);
     if (wrong == NULL && !worker->owner->settled)
-        wrong = facts_surroundings(pid, worker->owner->dialer != NULL ? FACTS_WORKER_DIALED : FACTS_WORKER);
+        wrong = worker->owner->look(pid);
     if (wrong != NULL && must_serve(worker))
         return report_failed(STEP_FACTS, 0, wrong);
     if (wrong != NULL)

@@ -23,9 +23,10 @@ struct worker_owner {
     struct channel *dialer; /* NULL: the agent is reached without one */
     const struct settings *settings;
     const struct facts *facts;
-    bool settled;   /* the power to look at a worker's namespaces and descriptors is gone */
-    bool log_apart; /* the parent's own log is none of the workers' */
-    bool lasting;   /* no worker's failure ends the program: another one is always tried */
+    bool settled;                   /* the power for look() is gone */
+    bool log_apart;                 /* the parent's own log is none of the workers' */
+    bool lasting;                   /* no worker's failure ends the program: another one is always tried */
+    const char *(*look)(pid_t pid); /* at the first one's surroundings (facts_surroundings()), with power */
     bool (*hand_over)(struct worker *worker); /* send it what it serves; false: it takes nothing */
     int (*serving)(struct worker *worker);    /* it serves, maybe not for the first time */
 };

@@ -11,11 +11,11 @@ import re
 import subprocess
 import sys
 
-PRODUCT = ["priv", "priv/host", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy", "ctl"]
+PRODUCT = ["priv", "priv/host", "priv/launcher", "priv/lease", "unpriv", "unpriv/http", "unpriv/reader", "unpriv/worker", "ipc", "policy", "ctl"]
 REST = ["tests/unit", "fuzz", "bench"]
 FUNCTION_LINES = 80
-PARENT_LINES = {"priv": 1000, "priv/host": 3120}  # what runs with power: for one network; what the
-# host daemon adds, of which 600 lines are the two sides of an upgrade: they fill and read the table of networks
+PARENT_LINES = {"priv": 1000, "priv/host": 3120, "priv/launcher": 250}  # what runs with power: for one network; what the
+# host daemon adds, of which 600 lines are the two sides of an upgrade: they fill and read the table of networks; its launcher
 # Words and paths that have no place in the project: unfinished work, somebody's machine.
 FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b|/(home|root|work|farm)/")
 

@@ -15,6 +15,7 @@
 #include "ipc/text.h"
 #include "policy/account.h"
 #include "policy/netns.h"
+#include "policy/power.h"
 #include "priv/host/host.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
@@ -302,10 +303,8 @@ static int serve(const struct host_config *config, int given)
     own_pid = getpid();
     if (config->control_group[0] != '\0' && !account_group(config->control_group, &group))
         return report_failed(STEP_GROUP, errno, config->control_group);
-    int fd = given < 0                                        ? control_listen(config->control_socket, group)
-             : control_entitle(config->control_socket, group) ? given
-                                                              : -1;
-    if (fd < 0 || !control_serve(fd, group, &owner))
+    int fd = given < 0 ? control_listen(config->control_socket) : given;
+    if (fd < 0 || !power_entitle(config->control_socket, group) || !control_serve(fd, group, &owner))
         return report_failed(STEP_CONTROL, errno, config->control_socket);
     return 0;
 }

@@ -11,9 +11,9 @@
 #include "ipc/report.h"
 #include "ipc/signals.h"
 #include "ipc/steps.h"
-#include "policy/confine.h"
 #include "policy/filter.h"
 #include "policy/launch.h"
+#include "policy/power.h"
 #include "priv/host/control.h"
 #include "priv/host/load.h"
 #include "priv/host/namespaces.h"
@@ -112,8 +112,9 @@ static void on_nursery(struct watch *watch, uint32_t events)
         enum channel_result result = channel_receive(&self.nursery, self.nursery_phase, &received);
         if (result == CHANNEL_AGAIN)
             return;
-        int step = result == CHANNEL_OK ? on_nursery_message(&received.message)
-                                        : report_failed(STEP_NURSERY_DIED, 0, "");
+        int step = result == CHANNEL_OK
+                       ? on_nursery_message(&received.message)
+                       : report_failed(power_lost() ? STEP_LAUNCHER_DIED : STEP_NURSERY_DIED, 0, "");
         if (step != 0)
             host_end(step);
     }
@@ -129,9 +130,9 @@ static int settle(void)
     close(self.prepared->executable);
     close(self.prepared->reader);
     close(self.prepared->agent.directory);
-    step = confine_host();
+    step = power_settle();
     if (step != 0)
-        return report_failed(step, errno, "parent");
+        return step;
     const char *wrong = launch_confirm(self.nursery_pid, &self.facts);
     if (wrong != NULL)
         return report_failed(STEP_FACTS, 0, wrong);
@@ -181,22 +182,16 @@ static rlim_t descriptors(void)
 static int begin_nursery(void)
 {
     const struct host_config *config = self.config;
-    int ends[2];
-    int filters = facts_filters();
-    if (filters < 0)
-        return report_failed(STEP_FACTS, errno, "/proc/self/status");
-    self.facts =
-        (struct facts){self.prepared->account.uid, self.prepared->account.gid, (unsigned)filters + 2};
-    if (!channel_pair(ends))
-        return report_failed(STEP_CHANNEL, errno, "nursery");
-    struct confinement confinement = prepare_confinement(&config->common, self.prepared, ends[1]);
-    self.nursery_pid = launch_nursery(&confinement, config->common.worker.log_tag);
-    if (self.nursery_pid < 0)
-        return report_failed(STEP_START_NURSERY, errno, "");
-    close(ends[1]);
-    channel_begin(&self.nursery, ends[0]);
+    struct confinement confinement = prepare_confinement(&config->common, self.prepared);
+    struct nursery nursery;
+    int step = power_nursery(&confinement, config->common.backend, config->common.worker.log_tag, &nursery);
+    if (step != 0)
+        return step;
+    self.facts = (struct facts){confinement.uid, confinement.gid, nursery.filters + 2};
+    self.nursery_pid = nursery.pid;
+    channel_begin(&self.nursery, nursery.channel);
     self.nursery_phase = PHASE_PARENT_NURSERY_START;
-    if (!loop_watch(&self.nursery_watch, ends[0], EPOLLIN))
+    if (!loop_watch(&self.nursery_watch, nursery.channel, EPOLLIN))
         return report_failed(STEP_CHANNEL, errno, "nursery");
     loop_timer(&self.hang, clock_now() + START_MOST_MS);
     return 0;
@@ -309,7 +304,6 @@ int host_supervise(const char *file, const struct host_config *config, struct pr
         on_flush(&self.flush);
     }
     notify_tell("STOPPING=1");
-    if (self.nursery_pid > 0)
-        launch_end(self.nursery.fd, self.nursery_pid);
+    power_end(self.nursery.fd, self.nursery_pid);
     return self.status;
 }

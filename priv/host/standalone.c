@@ -8,6 +8,7 @@
 #include "ipc/steps.h"
 #include "policy/filter.h"
 #include "policy/host_load.h"
+#include "policy/power.h"
 #include "policy/trusted.h"
 #include "priv/host/check.h"
 #include "priv/host/host.h"
@@ -35,6 +36,8 @@ bool frontend_read(int argc, char **argv, struct config *config, int *status)
         return true;
     case OPTIONS_HOST:
         if (host.take_over && (*status = takeover_claim()) != 0)
+            return false;
+        if (host.launcher != NULL && (*status = power_use(host.launcher)) != 0)
             return false;
         *status = host.check ? host_check(host.file) : host_config_load(host.file, &host_config);
         *config = host_config.common;

@@ -12,6 +12,7 @@
 #include "ipc/steps.h"
 #include "ipc/text.h"
 #include "policy/heir.h"
+#include "policy/power.h"
 #include "priv/host/control.h"
 #include "priv/host/host.h"
 #include "priv/host/networks.h"
@@ -51,7 +52,14 @@ static struct {
 
 int upgrade_prepare(const char *file, const struct host_config *config)
 {
-    char *const arguments[] = {"metawardd", "--config", (char *)(uintptr_t)file, "--take-over", NULL};
+    const char *launcher = power_path();
+    char *const arguments[] = {"metawardd",
+                               "--config",
+                               (char *)(uintptr_t)file,
+                               "--take-over",
+                               launcher != NULL ? "--launcher" : NULL,
+                               (char *)(uintptr_t)launcher,
+                               NULL};
     self.config = config;
     self.heir = heir_begin(arguments);
     return self.heir >= 0 ? 0 : report_failed(STEP_SUCCESSOR, errno, "the process for it");

@@ -6,6 +6,7 @@
 #include "ipc/clock.h"
 #include "ipc/counters.h"
 #include "ipc/steps.h"
+#include "policy/power.h"
 #include "priv/host/host.h"
 #include "priv/worker.h"
 
@@ -251,6 +252,7 @@ void workers_begin(const struct host_config *config, struct channel *nursery, co
                                   .settings = &config->common.worker,
                                   .facts = facts,
                                   .log_apart = true,
+                                  .look = power_look,
                                   .hand_over = hand_over,
                                   .serving = on_serving};
 }

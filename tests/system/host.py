@@ -10,11 +10,13 @@ import subprocess
 import uuid
 
 import leftovers
-from harness import DAEMON, Client, Namespace, Proxy, Tenant, unique
+from harness import DAEMON, PREFIX, Client, Namespace, Proxy, Tenant, unique
+from service import Launchers
 
 SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
 
 
+LAUNCHER = os.path.join(PREFIX, "libexec", "metaward", "metaward-launcher")
 CTL = os.path.join(os.path.dirname(DAEMON), "..", "bin", "metawardctl")
 OK, REFUSED, USAGE, UNREACHABLE, UNKNOWN, NOT_UNDERSTOOD = range(6)
 
@@ -79,6 +81,35 @@ class Host(Proxy):
     @property
     def workers(self):
         return self.children(self.nursery)
+
+
+class LaunchedHost(Host):
+    """Its processes are started by a launcher, which runs as `launching` says."""
+
+    def __init__(self, agent, networks=(), launching=(LAUNCHER,), **options):
+        super().__init__(agent, networks, **options)
+        self.socket = os.path.join(self.folder, "launcher")
+        self.command += ["--launcher", self.socket]
+        self.launching = launching
+
+    def start(self):
+        self.launchers = Launchers(self.socket, *self.launching)
+        return super().start()
+
+    def stop(self, number=signal.SIGTERM, expected=0):
+        status = super().stop(number)
+        ends = self.launchers.stop()
+        assert ends == [expected] * len(ends), (ends, self.launchers.lines)
+        return status
+
+    @property
+    def launcher(self):
+        """The last one's process."""
+        return self.launchers.processes[-1].pid
+
+    @property
+    def nursery(self):
+        return self.children(self.launcher)[0]
 
 
 @contextlib.contextmanager

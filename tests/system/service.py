@@ -1,19 +1,24 @@
-"""The unit of the host daemon, and its restrictions without a service manager.
+"""The units of the host daemon, and their restrictions without a service manager.
 
     python3 service.py UNIT errno|kill WRITABLE COMMAND...
 
 runs a command as the unit asks: capabilities, limits, namespaces, mounts, system calls; those that the unit leaves out
 are not there (errno), as it asks, or kill. All file systems are read-only but the folder WRITABLE, which stands for the
-unit's RuntimeDirectory=. What of the unit is not applied here: what hides
+unit's RuntimeDirectory=; "-": none. What of the unit is not applied here: what hides
 /tmp and /dev, where the tests have their agents, control groups, and filters of system calls' arguments.
+
+Launchers is a service manager for the launcher's units: it starts one for each connection.
 """
+import contextlib
 import ctypes
 import os
 import re
 import resource
+import socket
 import struct
 import subprocess
 import sys
+import threading
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE = {"mnt": 0x20000, "uts": 0x4000000, "ipc": 0x8000000, "net": 0x40000000}
@@ -75,9 +80,11 @@ def mounts(unit, writable):
     """ProtectSystem=strict, ProtectProc= and ProcSubset=, behind mounts that come in and do not go out."""
     assert unit["MountFlags"] == ["slave"] and unit["ProtectSystem"] == ["strict"]
     mount(None, "/", None, MS_REC | MS_SLAVE)
-    mount(writable, writable, None, MS_BIND)
+    folders = [] if writable == "-" else [writable]
+    for path in folders:
+        mount(path, path, None, MS_BIND)
     read_only("/", True, True)
-    for path in (writable, "/dev"):
+    for path in [*folders, "/dev"]:
         read_only(path, False, False)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
           "hidepid=%s,subset=%s" % (unit["ProtectProc"][0], unit["ProcSubset"][0]))
@@ -132,6 +139,46 @@ def enter(path, outside, writable):
     for _ in range(40):  # about as many as a manager loads for the other settings, one for each architecture
         load([(0x06, 0, 0, RET_ALLOW)])
     system_calls(unit, calls, outside)
+
+
+class Launchers:
+    """Listens at a path, and starts the command for each connection, which is its standard input."""
+
+    def __init__(self, path, *command):
+        self.path, self.command, self.processes, self.lines = path, command, [], []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(path)
+        os.chmod(path, 0o600)
+        self.socket.listen(4)
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                with connection:
+                    process = subprocess.Popen(self.command, stdin=connection, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                               text=True, errors="replace")
+                self.processes.append(process)
+                self.threads.append(threading.Thread(target=lambda: self.lines.extend(process.stderr), daemon=True))
+                self.threads[-1].start()
+
+    def stop(self):
+        """Those that were started end by themselves, with their daemon. @return their statuses"""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.threads[0].join()
+        try:
+            return [process.wait(20) for process in self.processes]
+        finally:
+            for process in self.processes:
+                process.kill()
+            for thread in self.threads[1:]:
+                thread.join()
+            for process in self.processes:
+                process.stderr.close()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_every_reason_is_documented():
 
 
 def test_every_event_is_documented():
-    code = sources("priv", "priv/host", "priv/lease", "ipc", "policy", "unpriv", "unpriv/worker")
+    code = sources("priv", "priv/host", "priv/launcher", "priv/lease", "ipc", "policy", "unpriv", "unpriv/worker")
     events = set(re.findall(r'event=([a-z-]+)', code)) | set(re.findall(r'log_line\([A-Za-z_]+, "([a-z-]+)"', code))
     events |= set(re.findall(r'\[AGENT_[A-Z]+\] = "([a-z-]+)"', code))
     events |= set(re.findall(r'"([a-z-]+) count="', code))

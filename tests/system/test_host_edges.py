@@ -11,8 +11,8 @@ import uuid
 import pytest
 
 from harness import Agent, Tenant, echo, unique, wait_for
-from host import Crowd, Host, ctl
-from test_control import LEASE, add, closed_to, listed, raw, request, request_size, spec_of  # noqa: F401
+from host import REFUSED, Crowd, Host, ctl
+from test_control import GROUP, LEASE, STRANGER, add, closed_to, listed, raw, request, request_size, spec_of  # noqa: F401
 
 ADD, ERROR = 1, 2
 
@@ -82,6 +82,30 @@ def test_what_is_no_network_namespace_is_refused(idle, what):
     sock.close()
     assert listed(idle) == {}
     wait_for("the same descriptors as before", lambda: descriptors(idle) == before)
+
+
+def test_a_member_of_the_group_hands_nothing_over(agent, tenant):
+    """To close what somebody else serves can take for ever: it never becomes the daemon's."""
+    identity = str(uuid.uuid4())
+    with Host(agent, control_group=str(GROUP)) as host:
+        before = descriptors(host)
+        os.setegid(GROUP)
+        os.seteuid(STRANGER)
+        try:
+            sock = raw(host)
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+        with open("/run/netns/" + tenant.proxy.name, "rb") as netns:
+            socket.send_fds(sock, [request(ADD, spec_of(identity, tenant.proxy.name))], [netns.fileno()])
+        assert sock.recv(4096) == b""
+        sock.close()
+        assert wait_for("the log line", lambda: host.event("control-refused"))["user"] == str(STRANGER)
+        assert listed(host) == {}
+        wait_for("the same descriptors as before", lambda: descriptors(host) == before)
+        said = ctl(host, "add", "--network-id", identity, status=REFUSED, user=STRANGER, group=GROUP)
+        assert said == "metawardctl: only root may hand over a namespace: name one below /run/netns/\n"
+        add(host, identity, tenant.proxy.name, user=STRANGER, group=GROUP)
 
 
 def test_a_lease_whose_holder_goes_at_once_is_over(idle, tenant):

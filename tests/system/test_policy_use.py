@@ -274,8 +274,8 @@ def test_the_same_for_a_host_that_reads_its_configuration_again(tenant, tmp_path
 
 def test_no_table_is_left_out():
     """Those of the readers are in test_reader.py and test_host_config.py, the lease's in test_lease.py,
-    the host daemon's in test_host_policy.py."""
-    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host", "nursery_host",
+    the host daemon's in test_host_policy.py, its launcher's in test_launcher.py."""
+    assert set(policy()) == {"parent", "nursery", "worker", "nursery_dialed", "worker_dialed", "dialer", "reader", "reader_host", "lease", "host", "nursery_host", "launcher",
                              "parent_reload", "nursery_reload"}
 
 

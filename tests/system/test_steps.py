@@ -260,7 +260,7 @@ INJECTED = [
     ("STEP_START_NURSERY", "", "ENOSPC", "parent", "clone", "CLONE_NEWPID"),
     ("STEP_START_NURSERY", "", "EPERM", "parent", "open_tree", ""),
     ("STEP_START_NURSERY", "", "ENOSYS", "parent", "mount_setattr", ""),
-    ("STEP_CHANNEL", "nursery", "EMFILE", "parent", "socketpair", "SEQPACKET"),
+    ("STEP_START_NURSERY", "", "EMFILE", "parent", "socketpair", "SEQPACKET"),
     ("STEP_LOG", "worker", "ENOBUFS", "parent", "socketpair", "DGRAM"),
     ("STEP_NAMESPACES", "nursery", "EPERM", "nursery", "setsid", ""),
     ("STEP_ROOT", "nursery", "EINVAL", "nursery", "move_mount", ""),
@@ -290,6 +290,7 @@ ANSWERED = [
     ("STEP_CAPABILITIES", "parent", "EPERM", "capset", 2),  # after the nursery
     ("STEP_FILTER", "worker", "EINVAL", "seccomp", 2),  # after the nursery's
     ("STEP_FILTER", "parent", "EINVAL", "seccomp", 3),
+    ("STEP_CHANNEL", "worker", "EMFILE", "socketpair", 3),  # after the nursery's and the log's
     ("STEP_EVENTS", "worker", "ENOMEM", "epoll_ctl", 1),
     ("STEP_LANDLOCK", "worker", "EINVAL", "landlock_create_ruleset", 2),  # the first asks for the version
     ("STEP_LANDLOCK", "worker", "E2BIG", "landlock_restrict_self", 1),

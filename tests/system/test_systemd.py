@@ -1,4 +1,5 @@
 """The unit: what its restrictions leave, that the daemon starts and serves under them, and what it tells its manager."""
+import contextlib
 import grp
 import json
 import os
@@ -15,45 +16,57 @@ import pytest
 
 import service
 from harness import DAEMON, OTHER, PREFIX, Tenant, start_failing, wait_for
-from host import CTL, Host, ctl
+from host import CTL, LAUNCHER, LaunchedHost, ctl
 
 pytestmark = pytest.mark.plain  # a sanitized build needs more than the unit gives
 
 PACKAGING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging")
 UNIT = os.path.join(PACKAGING, "metawardd.service")
+LAUNCHING = os.path.join(PACKAGING, "metaward-launcher@.service")
 INSTALLED = os.path.join(PREFIX, "lib")
-EXPOSURE_MOST = 2.9
 
-# All that systemd-analyze has to find fault with, and why it is so.
+# All that systemd-analyze has to find fault with, and why it is so. First: the most that it may come to.
 EXPOSED = {
-    "User=/DynamicUser=": "files are trusted where they are root's, and workers must not be the parent's user",
-    "CapabilityBoundingSet=~CAP_SYS_ADMIN": "setns(), and the nursery's namespaces, mounts and root",
-    "CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)": "port 80",
-    "CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)": "nursery and reader give up root",
-    "CapabilityBoundingSet=~CAP_SYS_PTRACE": "the first worker's namespaces and descriptors are looked at",
-    "CapabilityBoundingSet=~CAP_KILL": "the reader is ended",
-    "SystemCallFilter=~@privileged": "nursery and reader give up root",
-    "SystemCallFilter=~@mount": "the nursery's root directory",
-    "RestrictNamespaces=~net": "networks; the nursery",
-    "RestrictNamespaces=~pid": "the nursery",
-    "RestrictNamespaces=~mnt": "the nursery",
-    "RestrictNamespaces=~ipc": "the nursery",
-    "RestrictNamespaces=~uts": "the nursery",
-    "RestrictNamespaces=~cgroup": "the nursery",
-    "RestrictAddressFamilies=~AF_(INET|INET6)": "listeners",
-    "RestrictAddressFamilies=~AF_UNIX": "agent, log, control socket",
-    "PrivateUsers=": "a user namespace has no power over the networks' namespaces",
-    "IPAddressDeny=": "guests have any address",
-    "DeviceAllow=": "ProtectClock= itself, which lets the real-time clock be read",
-    "RootDirectory=/RootImage=": "the agent's directory and log are the host's",
+    UNIT: (1.6, {
+        "User=/DynamicUser=": "files are trusted where they are root's, and workers must not be the parent's user",
+        "CapabilityBoundingSet=~CAP_SYS_ADMIN": "setns()",
+        "CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)": "port 80",
+        "RestrictNamespaces=~net": "networks",
+        "RestrictAddressFamilies=~AF_(INET|INET6)": "listeners",
+        "RestrictAddressFamilies=~AF_UNIX": "log, control socket, launcher",
+        "PrivateUsers=": "a user namespace has no power over the networks' namespaces",
+        "IPAddressDeny=": "guests have any address",
+        "DeviceAllow=": "ProtectClock= itself, which lets the real-time clock be read",
+        "RootDirectory=/RootImage=": "the agent's directory and log are the host's",
+    }),
+    LAUNCHING: (2.3, {
+        "User=/DynamicUser=": "only root starts what is another user's",
+        "CapabilityBoundingSet=~CAP_SYS_ADMIN": "the nursery's namespaces, mounts and root",
+        "CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)": "nursery and reader give up root",
+        "CapabilityBoundingSet=~CAP_SYS_PTRACE": "the first worker's namespaces and descriptors are looked at",
+        "CapabilityBoundingSet=~CAP_KILL": "the reader is ended",
+        "SystemCallFilter=~@privileged": "nursery and reader give up root; the control socket's group",
+        "SystemCallFilter=~@mount": "the nursery's root directory",
+        "RestrictNamespaces=~net": "the nursery",
+        "RestrictNamespaces=~pid": "the nursery",
+        "RestrictNamespaces=~mnt": "the nursery",
+        "RestrictNamespaces=~ipc": "the nursery",
+        "RestrictNamespaces=~uts": "the nursery",
+        "RestrictNamespaces=~cgroup": "the nursery",
+        "RestrictAddressFamilies=~AF_UNIX": "channels, the agent",
+        "PrivateUsers=": "a user namespace has no power over the host's mounts",
+        "DeviceAllow=": "ProtectClock= itself, which lets the real-time clock be read",
+        "RootDirectory=/RootImage=": "the agent's directory is the host's",
+    }),
 }
 
 
-class Service(Host):
-    """The host daemon as its unit would start it, but for the manager: that is a socket here."""
+class Service(LaunchedHost):
+    """The host daemon and its launcher as their units would start them, but for the manager: that is a socket here."""
 
     def __init__(self, agent, networks=(), environment=(), outside="errno", **options):
-        super().__init__(agent, networks, **options)
+        confined = [sys.executable, "-B", service.__file__, LAUNCHING, outside, "-", LAUNCHER]
+        super().__init__(agent, networks, launching=confined, **options)
         self.words = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.words.bind(os.path.join(self.folder, "notify"))
         self.words.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -78,20 +91,25 @@ def analyze(*arguments, check=True):
     return subprocess.run(["systemd-analyze", "--no-pager", *arguments], capture_output=True, text=True, check=check)
 
 
-def test_the_exposure_is_low_and_all_of_it_has_a_reason():
-    overall = analyze("security", "--offline=yes", UNIT).stdout.splitlines()[-1]
+@pytest.mark.parametrize("unit", EXPOSED, ids=os.path.basename)
+def test_the_exposure_is_low_and_all_of_it_has_a_reason(unit):
+    most, reasons = EXPOSED[unit]
+    overall = analyze("security", "--offline=yes", unit).stdout.splitlines()[-1]
     print(overall)
-    assert float(re.search(r"([0-9.]+) \w+ \S+$", overall)[1]) <= EXPOSURE_MOST
-    faults = json.loads(analyze("security", "--offline=yes", "--json=short", UNIT).stdout)
+    assert float(re.search(r"([0-9.]+) \w+ \S+$", overall)[1]) <= most
+    faults = json.loads(analyze("security", "--offline=yes", "--json=short", unit).stdout)
     exposed = {fault["name"] for fault in faults if fault["set"] is False and fault["exposure"] is not None}
-    assert exposed == set(EXPOSED)
+    assert exposed == set(reasons)
 
 
-def test_the_installed_files_are_good():
-    unit = os.path.join(INSTALLED, "systemd/system/metawardd.service")
-    text = open(unit, encoding="utf-8").read()
-    assert "\nExecStart=%s --config /etc/metaward/metawardd.conf\n" % DAEMON in text
-    assert "\nExecReload=%s reload\n" % os.path.normpath(CTL) in text
+@pytest.mark.parametrize("name, command", [
+    ("metawardd.service", DAEMON + " --config /etc/metaward/metawardd.conf --launcher /run/metaward/launcher"),
+    ("metaward-launcher@.service", LAUNCHER), ("metaward-launcher.socket", None)])
+def test_the_installed_files_are_good(name, command):
+    unit = os.path.join(INSTALLED, "systemd/system", name)
+    settings = service.read(unit)
+    assert settings.get("ExecStart") == (command.split() if command else None)
+    assert settings.get("ExecReload") == ([os.path.normpath(CTL), "reload"] if command and command.startswith(DAEMON) else None)
     verified = analyze("verify", "--man=no", unit, check=False)
     complaints = [line for line in verified.stderr.splitlines() if not line.endswith("system call, ignoring: mseal")]
     assert (verified.returncode, complaints) == (0, [])
@@ -110,11 +128,23 @@ def test_account_and_directories_are_made(tmp_path):
         assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o755)
 
 
-def test_the_unit_and_the_policies_agree():
+def test_the_units_agree():
+    """What the daemon asks for its launcher is where that listens, for as many daemons as there can be at one time."""
+    socket_unit = service.read(os.path.join(PACKAGING, "metaward-launcher.socket"))
+    daemon = service.read(UNIT)
+    assert daemon["ExecStart"][-2:] == ["--launcher", *socket_unit["ListenSequentialPacket"]]
+    assert "metaward-launcher.socket" in daemon["Requires"] and "metaward-launcher.socket" in daemon["After"]
+    assert socket_unit["SocketMode"] == ["0600"] and socket_unit["Accept"] == ["yes"]
+    assert int(socket_unit["MaxConnections"][0]) >= 2  # an old daemon and a new one
+
+
+@pytest.mark.parametrize("unit, names", [(UNIT, ["host"]), (LAUNCHING, ["launcher", "nursery_host", "worker", "reader", "reader_host"])],
+                         ids=["daemon", "launcher"])
+def test_the_unit_and_the_policies_agree(unit, names):
     """Every call of a policy is one that the unit's filter lets pass."""
-    allowed = service.expand(service.read(UNIT)["SystemCallFilter"])
+    allowed = service.expand(service.read(unit)["SystemCallFilter"])
     policies = json.loads(subprocess.run([DAEMON, "--print-policy=json"], capture_output=True, check=True).stdout)
-    for name in ("host", "nursery", "worker", "reader"):
+    for name in names:
         assert {line["call"] for line in policies[name]} - allowed == set()
 
 
@@ -182,13 +212,20 @@ def test_an_upgrade_under_the_units_restrictions(tenant, agent, outside, subreap
         assert host.hear_from() == ("WATCHDOG=1", main)
         with tenant.client() as guest:
             assert guest.get().status == 200
-        os.kill(main, 15)
         assert host.process.wait(20) == 0
-        for pid in pids[1:]:
-            assert os.waitpid(pid, 0)[1] == 0
+        for pid in pids[1:-1]:  # this process's child when the one before has ended, and buried by another one's heir otherwise
+            assert wait_for("an old one's end", lambda pid=pid: end_of(pid)) == (pid, 0)
+        os.kill(main, 15)
+        assert os.waitpid(main, 0)[1] == 0
         while (word := host.hear_from()) == ("WATCHDOG=1", main):
             pass
         assert word == ("STOPPING=1", main) and host.stop() == 0
+
+
+def end_of(pid):
+    """As os.waitpid() tells it; None where it is none of ours, or has not ended."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG) if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) else None
 
 
 def reached(tenant):
@@ -216,8 +253,11 @@ def test_the_watchdog_is_told_in_time_and_the_end_is_told(tenant, agent):
 
 def test_a_start_that_fails_is_never_ready(agent):
     host = Service(agent, config="[nonsense]\n")
+    launchers = service.Launchers(host.socket, *host.launching)
     with host.words:
-        status, lines = start_failing("--config", host.file, under=host.command[:host.command.index(DAEMON)])
+        at = host.command.index(DAEMON)
+        status, lines = start_failing(*host.command[at + 1:], under=host.command[:at])
+        assert launchers.stop() == [0]
         assert status == 41 and "nonsense" in lines
         assert str(status) in service.read(UNIT)["RestartPreventExitStatus"]
         host.words.setblocking(False)

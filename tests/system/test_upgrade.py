@@ -1,6 +1,7 @@
 """The upgrade of the host daemon: the installed program takes over listeners and leases, and no request is lost."""
 import array
 import contextlib
+import grp
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from hostile import HERE
 from host import CTL, REFUSED, Host, ctl
 from room import Room
 from test_lease import Network
+from test_systemd import Service
 
 READY, CONTROL, LISTED, END, SERVING, YOURS = range(1, 7)
 RECORD = 24 + 64
@@ -484,6 +486,29 @@ def test_what_is_handed_over_and_that_nothing_changes_meanwhile(agent, tenant, t
             assert asking.wait(PATIENCE) == 0
         assert set(origins(host)) == {NETWORK, extra}
         goes_on(host, tenant, "the new daemon was killed")
+
+
+class UpgradedService(Service, Upgraded):
+    """Under its units, with a launcher for each."""
+
+
+@pytest.mark.plain  # a sanitized build needs more than the units give
+@BOTH
+def test_it_is_upgraded_under_its_units_and_each_daemon_has_a_launcher(agent, tenant, options):
+    with UpgradedService(agent, {"one": (NETWORK, tenant.proxy)}, outside="kill", control_group="nogroup", **options) as host:
+        assert host.hear() == "READY=1"
+        with Load(tenant, False) as load:
+            for _ in range(2):
+                old, launcher, nursery = host.pid, host.launcher, host.nursery
+                host.upgrade()
+                host.gone(old)
+                wait_for("the old launcher's end", lambda launcher=launcher: [p.poll() for p in host.launchers.processes if p.pid == launcher] == [0])
+                assert not os.path.exists("/proc/%d" % nursery) and host.children(host.launcher) == [host.nursery]
+                assert os.stat(host.control).st_gid == grp.getgrnam("nogroup").gr_gid
+            wait_for("requests after it", lambda: len(load.statuses) > 20)
+        load.check(NETWORK)
+        with open("/proc/%d/status" % host.pid, encoding="ascii") as f:
+            assert "\nCapPrm:\t0000000000200400\nCapEff:\t0000000000200400\nCapBnd:\t0000000000200400\n" in f.read()
 
 
 def test_take_over_by_hand_is_refused(agent, tenant):

@@ -254,6 +254,13 @@ static void over_a_socket(void **state)
     assert_int_equal(packet_send(ends[0], longer, sizeof(request) - 1, NULL, 0), CHANNEL_OK);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(control_receive(ends[1], &got, &netns), CHANNEL_BAD);
+    /* from somebody who may hand over nothing */
+    good_request(&request, CONTROL_ADD);
+    assert_int_equal(control_send(ends[0], &request, 0), CHANNEL_OK);
+    assert_int_equal(control_receive_alone(ends[1], &got), CHANNEL_BAD);
+    assert_int_equal(control_send(ends[0], &request, -1), CHANNEL_OK);
+    assert_int_equal(control_receive_alone(ends[1], &got), CHANNEL_OK);
+    assert_memory_equal(&got, &request, sizeof(got));
     good_reply(&reply, CONTROL_NETWORK);
     assert_int_equal(control_reply_send(ends[1], &reply), CHANNEL_OK);
     assert_int_equal(control_reply_receive(ends[0], &got_reply), CHANNEL_OK);

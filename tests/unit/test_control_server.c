@@ -482,24 +482,28 @@ static void the_socket_is_made_with_care(void **state)
     assert_int_equal(file.st_mode, S_IFSOCK | 0660);
     if (getuid() == 0)
         assert_int_equal(file.st_gid, group);
-    assert_int_equal(control_listen(path, group), -1);
+    assert_int_equal(control_listen(path), -1);
     assert_int_equal(errno, EADDRINUSE);
     (void)snprintf(other, sizeof(other), "%s/other", directory);
-    int fd = control_listen(other, CONTROL_NO_GROUP);
+    int fd = control_listen(other);
     assert_true(fd >= 0);
     assert_int_equal(stat(other, &file), 0);
     assert_int_equal(file.st_mode, S_IFSOCK | 0600);
     close(fd);
-    fd = control_listen(other, CONTROL_NO_GROUP); /* what was left behind is replaced */
+    fd = control_listen(other); /* what was left behind is replaced */
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(unlink(other), 0);
     close(open(other, O_CREAT | O_WRONLY, 0600));
-    assert_int_equal(control_listen(other, CONTROL_NO_GROUP), -1);
+    assert_int_equal(control_listen(other), -1);
     assert_int_equal(errno, EEXIST);
+    int no_socket = open(other, O_PATH);
+    assert_false(control_give(no_socket, group)); /* only a socket is given away */
+    assert_int_equal(errno, EPERM);
+    close(no_socket);
     assert_int_equal(unlink(other), 0);
     (void)snprintf(other, sizeof(other), "%s/absent/control", directory);
-    assert_int_equal(control_listen(other, CONTROL_NO_GROUP), -1);
+    assert_int_equal(control_listen(other), -1);
     assert_int_equal(errno, ENOENT);
 }
 
@@ -510,8 +514,12 @@ static int begin(void **state)
     if (mkdtemp(directory) == NULL || chmod(directory, 0755) != 0)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/control", directory);
-    listener = control_listen(path, group);
-    return listener >= 0 && loop_begin() && control_serve(listener, group, &owner) ? 0 : -1;
+    listener = control_listen(path);
+    int file = open(path, O_PATH);
+    return listener >= 0 && control_give(file, group) && close(file) == 0 && chmod(path, 0660) == 0 &&
+                   loop_begin() && control_serve(listener, group, &owner)
+               ? 0
+               : -1;
 }
 
 static int end(void **state)

@@ -129,7 +129,14 @@ static void host_lines(void **state)
     (void)state;
     assert_int_equal(RUN("--config", "/etc/a.conf", "--check"), OPTIONS_HOST);
     assert_true(host.check);
+    assert_null(host.launcher);
     assert_int_equal(RUN("--check", "--config=/etc/a.conf"), OPTIONS_HOST);
+    assert_int_equal(RUN("--launcher=/run/b", "--config=/etc/a.conf"), OPTIONS_HOST);
+    assert_string_equal(host.launcher, "/run/b");
+    assert_string_equal(host.file, "/etc/a.conf");
+    expect_bad(RUN("--launcher", "/b"), "'--launcher': needs --config");
+    expect_bad(RUN("--launcher", "b", "--config", "/a"), "'--launcher': not the absolute path of a file");
+    expect_bad(RUN("--launcher=/b", "--launcher=/b"), "'--launcher=/b': given twice");
     expect_bad(RUN("--check"), "'--check': needs --config");
     expect_bad(RUN("--config"), "'--config': needs a value");
     expect_bad(RUN("--config", "a.conf", "--check"), "'--config': not the absolute path of a file");
