@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -17,9 +18,10 @@ import uuid
 import pytest
 
 import proc
-from harness import PATIENCE, SANITIZED, Agent, Client, Tenant, unique, wait_for
+from harness import PATIENCE, SANITIZED, Client, Tenant, unique, wait_for
 from host import CTL, NOT_UNDERSTOOD, OK, REFUSED, UNKNOWN, UNREACHABLE, USAGE, Crowd, Host, ctl, many_tenants
 from openmetrics import families
+from shared import agent  # noqa: F401
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NOBODY, STRANGER, GROUP = 65534, 54321, 54322
@@ -47,12 +49,6 @@ def closed_to(tenant):
     except OSError:
         return True
     return False
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -599,6 +595,7 @@ def test_top_on_a_terminal(busy, key):
 def test_a_daemon_that_is_there_keeps_its_socket(agent, idle):
     other = Host(agent, control_socket=idle.control)
     done = subprocess.run(other.command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    shutil.rmtree(other.folder)
     assert done.returncode == 47 and "EADDRINUSE" in done.stderr
     ctl(idle, "list")
 

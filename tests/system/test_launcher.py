@@ -6,15 +6,16 @@ launcher whose daemon is this test (Peer).
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
+import leftovers
 import proc
 from harness import OTHER, Agent, Tenant, start_failing, wait_for
 from host import LAUNCHER, LaunchedHost, ctl
@@ -41,10 +42,20 @@ def agent():
 
 @pytest.fixture
 def folder():
-    """Everybody may search it, which those of pytest are not for."""
-    with tempfile.TemporaryDirectory(prefix="metaward-launcher-") as made:
-        os.chmod(made, 0o777)
-        yield made
+    """Everybody may make a socket in it."""
+    made = leftovers.folder("launcher")
+    os.chmod(made, 0o777)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def lonely(agent, folder):
+    """A daemon that is to have a launcher, and has none yet."""
+    host = LaunchedHost(agent)
+    host.socket = os.path.join(folder, "launcher")
+    yield host
+    shutil.rmtree(host.folder)
 
 
 class Peer:
@@ -162,8 +173,8 @@ def test_the_end_of_its_service_ends_the_daemon(agent):
 
 
 @pytest.mark.parametrize("there", ["nothing", "nobody listens", "somebody else"])
-def test_without_a_launcher_nothing_is_started(agent, there, folder):
-    host, path = LaunchedHost(agent), os.path.join(folder, "launcher")
+def test_without_a_launcher_nothing_is_started(lonely, there):
+    path = lonely.socket
     command = ("import os, socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); new = sys.argv[1] + '.new'; s.bind(new);"
                "s.listen(); os.rename(new, sys.argv[1]); sys.stdin.read()")
     other = None
@@ -172,18 +183,17 @@ def test_without_a_launcher_nothing_is_started(agent, there, folder):
     if there == "somebody else":
         other = subprocess.Popen([sys.executable, "-c", command, path], stdin=subprocess.PIPE, user=NOBODY, cwd="/")
         wait_for("a socket", lambda: os.path.exists(path))
-    status, line = start_failing("--config", host.file, "--launcher", path)
+    status, line = start_failing("--config", lonely.file, "--launcher", path)
     if other:
         other.communicate()
     error = {"nothing": "ENOENT", "nobody listens": "ECONNREFUSED", "somebody else": "EPERM"}[there]
     assert status == NO_PEER and path + ": " + error in line
-    assert not os.path.exists(host.control)
+    assert not os.path.exists(lonely.control)
 
 
-def test_a_launcher_that_ends_at_once_is_told(agent, folder):
-    host, path = LaunchedHost(agent), os.path.join(folder, "launcher")
-    launchers = Launchers(path, "false")
-    status, line = start_failing("--config", host.file, "--launcher", path)
+def test_a_launcher_that_ends_at_once_is_told(lonely):
+    launchers = Launchers(lonely.socket, "false")
+    status, line = start_failing("--config", lonely.file, "--launcher", lonely.socket)
     assert launchers.stop() == [1]
     assert status == NO_PEER and "EPIPE" in line
 

@@ -1,4 +1,5 @@
 """The unit: what its restrictions leave, that the daemon starts and serves under them, and what it tells its manager."""
+import contextlib
 import grp
 import json
 import os
@@ -211,13 +212,20 @@ def test_an_upgrade_under_the_units_restrictions(tenant, agent, outside, subreap
         assert host.hear_from() == ("WATCHDOG=1", main)
         with tenant.client() as guest:
             assert guest.get().status == 200
-        os.kill(main, 15)
         assert host.process.wait(20) == 0
-        for pid in pids[1:]:
-            assert os.waitpid(pid, 0)[1] == 0
+        for pid in pids[1:-1]:  # this process's child when the one before has ended, and buried by another one's heir otherwise
+            assert wait_for("an old one's end", lambda pid=pid: end_of(pid)) == (pid, 0)
+        os.kill(main, 15)
+        assert os.waitpid(main, 0)[1] == 0
         while (word := host.hear_from()) == ("WATCHDOG=1", main):
             pass
         assert word == ("STOPPING=1", main) and host.stop() == 0
+
+
+def end_of(pid):
+    """As os.waitpid() tells it; None where it is none of ours, or has not ended."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG) if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) else None
 
 
 def reached(tenant):
