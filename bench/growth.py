@@ -2,6 +2,7 @@
 import laws
 from markdown import table
 
+
 def law_rows(points, one):
     """A subject a row: its memory and its cost as laws, and how far off they are."""
     for found in laws.by_subject(points).values():

@@ -202,8 +202,8 @@ def run(options, directory):
         print("\n[%d of %d: %s, after %d s]" % (number, len(parts), name, time.monotonic() - began), flush=True)
         try:
             (results[place] if place else results)[name] = measure()
-        except (OSError, RuntimeError, ValueError, ArithmeticError, subprocess.SubprocessError):
-            traceback.print_exc()  # the other parts are worth having all the same
+        except Exception:  # whatever it is, the other parts are worth having all the same
+            traceback.print_exc()
             wrong.append("%s could not be measured" % name)
         if name in results["works"]:
             report.print_work(results["works"][name])

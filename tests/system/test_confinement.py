@@ -7,24 +7,13 @@ import subprocess
 import pytest
 
 import proc
-from harness import SANITIZED, WORKER, Agent, Client, Namespace, Proxy, wait_for
+from harness import SANITIZED, WORKER, Client, Proxy, wait_for
+from shared import agent, net  # noqa: F401
 
 ADDRESSES = ["127.0.0.1:8080", "[::1]:8080"]
 NOBODY = pwd.getpwnam("nobody")
 REPORT = {31} if SANITIZED else set()  # policy/descriptors.h: where the sanitizers write
 PTRACE_ATTACH, PTRACE_SEIZE = 16, 0x4206
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -17,9 +18,10 @@ import uuid
 import pytest
 
 import proc
-from harness import PATIENCE, SANITIZED, Agent, Client, Tenant, unique, wait_for
+from harness import PATIENCE, SANITIZED, Client, Tenant, unique, wait_for
 from host import CTL, NOT_UNDERSTOOD, OK, REFUSED, UNKNOWN, UNREACHABLE, USAGE, Crowd, Host, ctl, many_tenants
 from openmetrics import families
+from shared import agent  # noqa: F401
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NOBODY, STRANGER, GROUP = 65534, 54321, 54322
@@ -47,12 +49,6 @@ def closed_to(tenant):
     except OSError:
         return True
     return False
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +354,7 @@ def request(kind, body=b""):
 
 
 request.size = 0
-LIST, HEALTH, DRAIN, LEASE = 3, 6, 7, 9
+LIST, HEALTH, DRAIN, LEASE, UPGRADE = 3, 6, 7, 9, 10
 
 
 def raw(host):
@@ -408,7 +404,7 @@ def test_hostile_requests_leave_the_daemon_serving(agent, tenant):
             dice = (dice * 6364136223846793005 + 1442695040888963407) % 2**64
             packet = bytearray(seeds[i % len(seeds)])
             packet[(dice >> 33) % len(packet)] ^= 1 << (dice >> 20) % 8
-            if packet[2] == DRAIN:  # it would be obeyed
+            if packet[2] in (DRAIN, UPGRADE):  # they would be obeyed
                 packet[2] = 200
             if i % 5 == 0:
                 packet[2] = 200
@@ -599,6 +595,7 @@ def test_top_on_a_terminal(busy, key):
 def test_a_daemon_that_is_there_keeps_its_socket(agent, idle):
     other = Host(agent, control_socket=idle.control)
     done = subprocess.run(other.command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    shutil.rmtree(other.folder)
     assert done.returncode == 47 and "EADDRINUSE" in done.stderr
     ctl(idle, "list")
 

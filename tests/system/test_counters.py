@@ -5,16 +5,11 @@ import time
 import pytest
 
 import proc
-from harness import SANITIZED, Agent, Client, Namespace, echo, wait_for
+from harness import SANITIZED, Agent, Client, echo, wait_for
 from many import Worker, uuid_of
+from shared import net  # noqa: F401
 
 OK = b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok"
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
 
 
 def answer_by_target(request):

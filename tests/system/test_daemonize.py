@@ -12,20 +12,9 @@ import time
 import pytest
 
 import proc
-from harness import DAEMON, NETWORK, Agent, Client, Namespace, start_failing, wait_for
+from harness import DAEMON, NETWORK, Client, start_failing, wait_for
 from hostile import Hostile
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
+from shared import agent, net  # noqa: F401
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ F14 (code) is the linters', F16 (dependencies) the build's. F9 and F13 are looke
 test_confinement.py; F15's background is test_daemonize.py.
 """
 import contextlib
+import functools
 import fcntl
 import itertools
 import os
@@ -16,36 +17,18 @@ import subprocess
 import pytest
 
 import proc
-from harness import DAEMON, NETWORK, OTHER, SANITIZED, WORKER, Agent, Client, Namespace, Proxy, start_failing, wait_for
+from harness import DAEMON, NETWORK, OTHER, SANITIZED, WORKER, Agent, Client, Proxy, start_failing, wait_for
 from hostile import Hostile, instead_of
+from shared import agent, net, usual_words  # noqa: F401
 
 PRIVATE = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 LIBEXEC = os.path.dirname(WORKER)
 
 
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
-
-
 @pytest.fixture
 def words(net, agent):
-    """The usual command line, with some options exchanged (None leaves one out)."""
-    usual = {"network-id": NETWORK, "metadata-proxy-socket": agent.path, "netns": net.name, "user": "nobody",
-             "listen": "127.0.0.1:8080", "log": "stderr"}
-
-    def line(**options):
-        given = dict(usual, **{name.replace("_", "-"): value for name, value in options.items()})
-        return [word for name, value in given.items() if value is not None for word in ("--" + name, value)]
-
-    return line
+    """Makes the usual command line, with some options exchanged."""
+    return functools.partial(usual_words, net, agent)
 
 
 @pytest.fixture

@@ -12,15 +12,10 @@ import pytest
 
 from harness import Agent, Tenant, echo, unique, wait_for
 from host import REFUSED, Crowd, Host, ctl
+from shared import agent  # noqa: F401
 from test_control import GROUP, LEASE, STRANGER, add, closed_to, listed, raw, request, request_size, spec_of  # noqa: F401
 
 ADD, ERROR = 1, 2
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

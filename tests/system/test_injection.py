@@ -14,8 +14,9 @@ import struct
 import pytest
 
 import proc
-from harness import Agent, Client, Namespace, Proxy, wait_for
+from harness import Client, Proxy, wait_for
 from inject import INT80, Died, Injected
+from shared import agent, net  # noqa: F401
 
 pytestmark = pytest.mark.plain  # the sanitizers' calls are allowed in a sanitized worker
 
@@ -25,18 +26,6 @@ STREAM = socket.SOCK_STREAM | NONBLOCK_CLOEXEC
 SEND = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
 LENGTH = 2 + len("/metadata_proxy") + 1
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture

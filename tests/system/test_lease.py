@@ -3,9 +3,11 @@ import array
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
+import statistics
 import struct
 import subprocess
 import threading
@@ -186,7 +188,7 @@ def test_it_asks_with_its_namespace_and_addresses(room):
 
 def test_the_holder_is_found_as_agents_look_for_it(room):
     with Daemon(room), held(room) as (network, pid):
-        assert os.readlink("/proc/%d/exe" % pid) == HOLDER
+        assert os.readlink("/proc/%d/exe" % pid).endswith(HOLDER)
         assert proc.read(pid, "cmdline").split("\0")[:-1] == [PROGRAM, "-f", network.path]
         assert proc.namespaces(pid)["net"] == os.readlink("/proc/self/ns/net")
         mode = os.stat(network.pid_file).st_mode & 0o777
@@ -335,7 +337,7 @@ def test_in_the_foreground_it_stays_the_process_that_was_started(room):
                                        stderr=said)
         wait_for("the request", lambda: daemon.requests)
         wait_for("the pid file", lambda: os.path.exists(network.pid_file))
-        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % started.pid) == HOLDER and
+        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % started.pid).endswith(HOLDER) and
                  proc.status(started.pid)["Seccomp"] == ["2"])
         assert network.pid() == started.pid
         started.terminate()
@@ -372,7 +374,7 @@ def test_without_a_daemon_it_serves_by_itself(room):
         status, said = network.start(room)
         assert status == 0, said
         pid = network.pid()
-        assert os.readlink("/proc/%d/exe" % pid) == PROGRAM
+        assert os.readlink("/proc/%d/exe" % pid).endswith(PROGRAM)
         with Client(connect("127.0.0.1", network.port)) as client:
             assert client.get().status == 200
         os.kill(pid, signal.SIGTERM)
@@ -399,7 +401,7 @@ def traced_life(room, directory, spoil):
         assert status == 0, said
         wait_for("the pid file", lambda: os.path.exists(network.pid_file) and os.path.getsize(network.pid_file))
         pid = network.pid()
-        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % pid) == HOLDER)
+        wait_for("the holder", lambda: os.readlink("/proc/%d/exe" % pid).endswith(HOLDER))
     with Daemon(room) as second:
         wait_for("the second request", lambda: second.requests)
         spoil(network)
@@ -459,6 +461,8 @@ class Whole:
                 return False
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:  # taken, and then not served: the next one will see
+            return False
 
 
 @pytest.fixture
@@ -475,6 +479,29 @@ def test_guests_are_served_as_long_as_the_lease_is_held(whole):
         assert ["X-Forwarded-For", Tenant.GUEST] in whole.answers()
         os.kill(whole.network.pid(), signal.SIGKILL)
         wait_for("the listener's end", whole.gone)
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_network_is_closed_within_10_ms_of_its_holders_end(whole, number):
+    """The median of a few, for each takes part in what else the machine does."""
+    took = []
+    with whole.daemon():
+        for _ in range(9):
+            status, said = whole.start()
+            assert status == 0, said
+            assert whole.answers()
+            pid = whole.network.pid()
+            handle = os.pidfd_open(pid)
+            os.kill(pid, number)
+            select.select([handle], [], [])
+            begun = time.monotonic()
+            while not whole.gone():
+                assert time.monotonic() - begun < 5
+            took.append(1000 * (time.monotonic() - begun))
+            os.close(handle)
+    print("ms:", *("%.1f" % one for one in sorted(took)))
+    assert statistics.median(took) <= 10
 
 
 def test_a_second_one_on_the_same_address_fails_as_ever(whole):

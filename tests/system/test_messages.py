@@ -12,23 +12,12 @@ import time
 import pytest
 
 import proc
-from harness import DAEMON, Agent, Namespace, Proxy, start_failing, wait_for
+from harness import DAEMON, Proxy, start_failing, wait_for
 from hostile import Hostile
+from shared import agent, net  # noqa: F401
 
 INVALID = "a message that is not valid"
 PARENT = ["inet stream listening", "unix dgram", "unix seqpacket", "unix seqpacket"]
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
 
 
 @pytest.fixture

@@ -9,18 +9,13 @@ import time
 import pytest
 
 import proc
-from harness import SANITIZED, Agent, Client, Namespace, echo, wait_for
+from harness import SANITIZED, Agent, Client, echo, wait_for
 from many import NEUTRON_ROUTER, OVN_NETWORK, Worker, uuid_of
+from shared import net  # noqa: F401
 
 HEADERS = ["X-Neutron-Network-ID", "X-Neutron-Router-ID", "X-OVN-Network-ID", "X-OVN-Router-ID"]
 IMPOSSIBLE = 36  # STEP_CHANNEL
 OWN = 4 if SANITIZED else 3  # descriptors of a worker: channel, log, epoll, and where sanitizers report
-
-
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
 
 
 def at(number):

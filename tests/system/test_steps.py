@@ -14,9 +14,10 @@ import sys
 
 import pytest
 
-from harness import NETWORK, WORKER, Agent, Namespace, Proxy, start_failing
+from harness import WORKER, Proxy, start_failing
 from hostile import HERE, TOP, Hostile, instead_of
 from inject import NUMBERS
+from shared import agent, net, usual_words  # noqa: F401
 
 PRIVATE = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 STEP = re.compile(r'STEP\((\w+),\s*(\d+),\s*"([^"]*)",\s*"([^"]*)"\)')
@@ -32,28 +33,12 @@ def steps():
 STEPS = steps()
 
 
-@pytest.fixture(scope="module")
-def net():
-    with Namespace() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def agent():
-    with Agent() as made:
-        yield made
-
-
 @pytest.fixture
 def fails(net, agent):
     """Start with these options over the usual ones, and see it end as the step says."""
-    usual = {"--network-id": NETWORK, "--metadata-proxy-socket": agent.path, "--netns": net.name, "--user": "nobody",
-             "--listen": "127.0.0.1:8080", "--log": "stderr"}
 
     def begin(step, subject, why, *more, under=(), **options):
-        given = dict(usual, **{"--" + name.replace("_", "-"): value for name, value in options.items()})
-        words = [word for name, value in given.items() if value is not None for word in (name, value)]
-        status, output = start_failing(*words, *more, under=under)
+        status, output = start_failing(*usual_words(net, agent, **options), *more, under=under)
         number, what, advice = STEPS[step]
         line = "cannot %s%s%s: %s (exit status %d)" % (
             what, ": " + subject if subject else "", ": " + why if why else "", advice, number)

@@ -24,6 +24,7 @@ from test_systemd import Service
 
 READY, CONTROL, LISTED, END, SERVING, YOURS = range(1, 7)
 RECORD = 24 + 64
+HEALTH, RELOAD, OK, ERROR, LATER = 6, 8, 1, 2, 5  # of the control socket
 pytestmark = pytest.mark.usefixtures("subreaper")
 BOTH = pytest.mark.parametrize("options", [{}, {"isolation": "network"}], ids=["shared", "network"])
 
@@ -471,8 +472,9 @@ def test_what_is_handed_over_and_that_nothing_changes_meanwhile(agent, tenant, t
     extra = str(uuid.uuid4())
     with listener, roomy(agent, tenant) as (room, host), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as early:
         early.connect(host.control)
-        early.send((struct.pack("=HHI", 1, 6, 0)).ljust(552, b"\0"))  # CONTROL_HEALTH: it is a client from now on
-        assert early.recv(4096)
+        early.send((struct.pack("=HHI", 1, HEALTH, 0)).ljust(552, b"\0"))  # it is a client from now on
+        while struct.unpack_from("=HH", early.recv(4096))[1] != OK:
+            pass
         with in_place(room, path):
             begin(host)
             with handover_end(listener) as end:
@@ -481,9 +483,12 @@ def test_what_is_handed_over_and_that_nothing_changes_meanwhile(agent, tenant, t
                 with tenant.client() as guest:
                     assert guest.get().status == 200
                 asking = subprocess.Popen([CTL, "--socket", host.control, "add", "--network-id", extra, "--netns", "absent"])
+                early.send((struct.pack("=HHI", 1, RELOAD, 0)).ljust(552, b"\0"))
+                assert struct.unpack_from("=HHH", early.recv(4096)) == (1, ERROR, LATER)
                 with pytest.raises(subprocess.TimeoutExpired):
                     asking.wait(0.3)
             assert asking.wait(PATIENCE) == 0
+            wait_for("its end", lambda: host.event("upgrade-failed"))
         assert set(origins(host)) == {NETWORK, extra}
         goes_on(host, tenant, "the new daemon was killed")
 
