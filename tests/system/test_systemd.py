@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+import proc
 import service
 from harness import DAEMON, OTHER, PREFIX, Tenant, start_failing, wait_for
 from host import CTL, LAUNCHER, LaunchedHost, ctl
@@ -213,8 +214,9 @@ def test_an_upgrade_under_the_units_restrictions(tenant, agent, outside, subreap
         with tenant.client() as guest:
             assert guest.get().status == 200
         assert host.process.wait(20) == 0
-        for pid in pids[1:-1]:  # this process's child when the one before has ended, and buried by another one's heir otherwise
-            assert wait_for("an old one's end", lambda pid=pid: end_of(pid)) == (pid, 0)
+        for pid in pids[1:-1]:
+            wait_for("an old one's end", lambda pid=pid: not is_other_child(pid) and buried(pid))
+        wait_for("the last one to be ours", lambda: not is_other_child(main))
         os.kill(main, 15)
         assert os.waitpid(main, 0)[1] == 0
         while (word := host.hear_from()) == ("WATCHDOG=1", main):
@@ -222,10 +224,20 @@ def test_an_upgrade_under_the_units_restrictions(tenant, agent, outside, subreap
         assert word == ("STOPPING=1", main) and host.stop() == 0
 
 
-def end_of(pid):
-    """As os.waitpid() tells it; None where it is none of ours, or has not ended."""
+def is_other_child(pid):
+    """Is its parent still the heir that started it? That goes with the daemon before."""
+    with contextlib.suppress(FileNotFoundError):
+        return proc.status(pid)["PPid"] != [str(os.getpid())]
+    return False
+
+
+def buried(pid):
+    """It has ended well, or that heir has seen to it."""
     with contextlib.suppress(ChildProcessError):
-        return os.waitpid(pid, os.WNOHANG) if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) else None
+        found, status = os.waitpid(pid, os.WNOHANG)
+        assert status == 0
+        return found == pid
+    return True
 
 
 def reached(tenant):
