@@ -213,11 +213,14 @@ int power_settle(void)
     return step == 0 ? 0 : report_failed(step, errno, "parent");
 }
 
+/* While the launcher lives it tells of the nursery's end at once. That its connection ends says less: the
+ * service manager has a copy of it for a while. */
 bool power_lost(void)
 {
     struct launcher_reply reply;
     int fd;
-    return launcher.socket >= 0 && await(0, &reply, &fd) == CHANNEL_CLOSED;
+    return launcher.socket >= 0 && !launcher.nursery_ended &&
+           await(clock_now() + END_MS, &reply, &fd) != CHANNEL_OK;
 }
 
 void power_end(int channel, pid_t nursery)

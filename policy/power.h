@@ -60,7 +60,7 @@ bool power_entitle(const char *path, gid_t group);
  */
 int power_settle(void);
 
-/** Is the reason for the nursery's end that the launcher has ended? */
+/** The nursery has ended. Is the reason that the launcher has? Waits for a second at most. */
 bool power_lost(void);
 
 /** launch_end() of the nursery. */

@@ -114,7 +114,9 @@ static void on_nursery(struct watch *watch, uint32_t events)
             return;
         int step = result == CHANNEL_OK
                        ? on_nursery_message(&received.message)
-                       : report_failed(power_lost() ? STEP_LAUNCHER_DIED : STEP_NURSERY_DIED, 0, "");
+                       : report_failed(result == CHANNEL_CLOSED && power_lost() ? STEP_LAUNCHER_DIED
+                                                                                : STEP_NURSERY_DIED,
+                                       0, "");
         if (step != 0)
             host_end(step);
     }

@@ -157,12 +157,16 @@ class Launchers:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.socket.accept()
-                with connection:
-                    process = subprocess.Popen(self.command, stdin=connection, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                               text=True, errors="replace")
+                process = subprocess.Popen(self.command, stdin=connection, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                           text=True, errors="replace")
                 self.processes.append(process)
-                self.threads.append(threading.Thread(target=lambda: self.lines.extend(process.stderr), daemon=True))
+                self.threads.append(threading.Thread(target=self.listen, args=(process, connection), daemon=True))
                 self.threads[-1].start()
+
+    def listen(self, process, connection):
+        """Until it ends. As a manager does, hold the connection until then."""
+        with connection:
+            self.lines.extend(process.stderr)
 
     def stop(self):
         """Those that were started end by themselves, with their daemon. @return their statuses"""
