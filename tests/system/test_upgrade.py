@@ -516,6 +516,34 @@ def test_it_is_upgraded_under_its_units_and_each_daemon_has_a_launcher(agent, te
             assert "\nCapPrm:\t0000000000200400\nCapEff:\t0000000000200400\nCapBnd:\t0000000000200400\n" in f.read()
 
 
+def test_a_lease_that_is_asked_for_meanwhile_is_granted_afterwards(agent, tenant, tmp_path):
+    listener, path = fake(tmp_path)
+    with listener, roomy(agent, tenant) as (room, host):
+        lease, extra = Network(agent.path, port=81), str(uuid.uuid4())
+        with open(lease.path, encoding="utf-8") as f:
+            text = f.read().replace("bind 127.0.0.1:", "bind 169.254.169.254:").replace(NETWORK, extra)
+        Host.write(lease.path, text)
+        with in_place(room, path):
+            begin(host)
+            with handover_end(listener) as end:
+                end.send(word(READY))
+                assert records(end)[-1][0] == END
+                started = []
+                starting = threading.Thread(target=lambda: started.append(
+                    lease.start(room, under=("ip", "netns", "exec", tenant.proxy.name))))
+                starting.start()
+                starting.join(0.3)
+                assert not started
+            starting.join(PATIENCE)
+            assert started == [(0, "")] and origins(host)[extra][:2] == ("lease", "serving")
+            wait_for("its end", lambda: host.event("upgrade-failed"))
+        goes_on(host, tenant, "the new daemon was killed")
+        assert origins(host)[extra][:2] == ("lease", "serving")
+        os.kill(lease.pid(), signal.SIGTERM)
+        wait_for("its network's end", lambda: extra not in origins(host))
+        shutil.rmtree(lease.directory)
+
+
 def test_take_over_by_hand_is_refused(agent, tenant):
     with Upgraded(agent, {"one": (NETWORK, tenant.proxy)}) as host:
         done = subprocess.run([DAEMON, "--config", host.file, "--take-over"], stdin=subprocess.DEVNULL, capture_output=True,
