@@ -10,6 +10,7 @@ import uuid
 
 import pytest
 
+import proc
 from harness import Agent, Tenant, echo, unique, wait_for
 from host import REFUSED, Crowd, Host, ctl
 from shared import agent  # noqa: F401
@@ -31,8 +32,7 @@ def idle(agent):
 
 
 def descriptors(host):
-    folder = "/proc/%d/fd" % host.pid
-    return sorted(os.readlink(os.path.join(folder, number)) for number in os.listdir(folder))
+    return sorted(proc.descriptors(host.pid).values())
 
 
 def ask(host, kind, identity, netns, descriptor):
