@@ -174,13 +174,15 @@ def life_with_syslog(tenant, agent, directory, devlog):
 
 def life_without_a_way(tenant, directory):
     """On a host that has no route to the agent's address."""
-    agent = TcpAgent()
-    agent.name, agent.port = "192.0.2.7", 80
-    under = ("nsenter", "--net=/run/netns/" + tenant.proxy.name)
-    proxy = Traced(directory, agent, listen=ADDRESSES, under=under).start()
-    with Client(tenant.guest.connect("169.254.169.254")) as guest:
-        assert guest.get().status == 503
-    assert proxy.end() == 0
+    with contextlib.ExitStack() as stack:
+        agent = TcpAgent()  # which is never started
+        stack.push(agent)
+        agent.name, agent.port = "192.0.2.7", 80
+        under = ("nsenter", "--net=/run/netns/" + tenant.proxy.name)
+        proxy = Traced(directory, agent, listen=ADDRESSES, under=under).start()
+        with Client(tenant.guest.connect("169.254.169.254")) as guest:
+            assert guest.get().status == 503
+        assert proxy.end() == 0
 
 
 def test_every_line_is_used_and_nothing_else_is(tenant, agent, tmp_path):
