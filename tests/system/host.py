@@ -10,7 +10,7 @@ import subprocess
 import uuid
 
 import leftovers
-from harness import DAEMON, PREFIX, Client, Namespace, Proxy, Tenant, unique
+from harness import DAEMON, PREFIX, Client, Namespace, Proxy, Tenant, unique, wait_for
 from service import Launchers
 
 SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
@@ -72,8 +72,12 @@ class Host(Proxy):
 
     def stop(self, number=signal.SIGTERM):
         status = super().stop(number)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        wait_for("its folder to be gone", self.remove)  # a process that is ending may still write there
         return status
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return not os.path.exists(self.folder)
 
     def __exit__(self, *_):
         self.stop()
