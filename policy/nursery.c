@@ -70,28 +70,39 @@ static const struct policy_line lines[] = {
     BARE(exit_group, "for the worker and the nursery"),
 };
 
+/* How the agent is reached, and what a reader needs: parts of the tables below. */
+#define FOR_SOCKET                                                                                           \
+    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),                              \
+           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),                                   \
+        BARE(connect, "for the worker"),                                                                     \
+    {                                                                                                        \
+        .number = SYS_mseal, .name = "mseal",                                                                \
+        .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"                         \
+    }
+
+#define FOR_LINE                                                                                             \
+    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),                          \
+           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC))
+
+#define FOR_READER                                                                                           \
+    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",                      \
+           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),                                                \
+        PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),     \
+        PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS),           \
+               INT(1, 1))
+
 static const struct policy_line by_socket[] = {
-    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
-           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
-    BARE(connect, "for the worker"),
-    {.number = SYS_mseal,
-     .name = "mseal",
-     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
+    FOR_SOCKET,
 };
 
 static const struct policy_line by_dialer[] = {
-    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
-           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+    FOR_LINE,
 };
 
 /* A host's proxy: its configuration is read again by a reader that the nursery starts. */
 static const struct policy_line by_dialer_with_reader[] = {
-    PINNED(recvmsg, "for the worker: connections from the dialer", INT(0, LINE_FD),
-           INT(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
-    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
-           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
-    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
-    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+    FOR_LINE,
+    FOR_READER,
 #ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
     PINNED(read, "for the reader: the configuration", INT(0, READER_FILE_FD)),
 #endif
@@ -100,16 +111,8 @@ static const struct policy_line by_dialer_with_reader[] = {
 /* The host daemon: its files are read again by a reader that the nursery starts, which gets them one by one.
  */
 static const struct policy_line by_socket_with_reader[] = {
-    PINNED(socket, "for the worker: UNIX stream sockets only", INT(0, AF_UNIX),
-           INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), INT(2, 0)),
-    BARE(connect, "for the worker"),
-    {.number = SYS_mseal,
-     .name = "mseal",
-     .why = "a worker's start: seal the page of the agent's address (Linux 6.10)"},
-    PINNED(execveat, "the reader's executable, on the descriptor opened by the parent",
-           INT(0, NURSERY_READER_FD), INT(4, AT_EMPTY_PATH)),
-    PINNED(dup3, "put something harmless in the place of a reader's stderr", INT(1, STDERR_FILENO)),
-    PINNED(prctl, "a reader's start: no_new_privs, which it has", INT(0, PR_SET_NO_NEW_PRIVS), INT(1, 1)),
+    FOR_SOCKET,
+    FOR_READER,
     PINNED(recvmsg, "for the reader: the next file", INT(0, READER_ANSWER_FD), INT(2, MSG_CMSG_CLOEXEC)),
 #ifndef METAWARD_SANITIZED /* there any read is allowed, see below */
     PINNED(read, "for the reader: its text", INT(0, READER_NEXT_FD)),
