@@ -6,6 +6,7 @@
  */
 #include "policy/table.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 static const struct policy_line lines[] = {
@@ -23,8 +24,8 @@ static const struct policy_line lines[] = {
     BARE_UNUSED(clock_gettime, "pauses between two tries",
                 "answered by the vDSO where the clock source allows, without a system call"),
     BARE(setfsuid, "be the user that may remove the pid file"),
-    BARE(newfstatat, "is the pid file still ours"),
-    PINNED(unlinkat, "remove our own pid file", INT(2, 0)),
+    PINNED(newfstatat, "is the pid file still ours", INT(0, AT_FDCWD), INT(3, AT_SYMLINK_NOFOLLOW)),
+    PINNED(unlinkat, "remove our own pid file", INT(0, AT_FDCWD), INT(2, 0)),
     BARE(ftruncate, "empty our own pid file where it can't be removed"),
     BARE(exit_group, "the end"),
 };
